@@ -1,0 +1,139 @@
+//! What must never be false, checked on every transition of the code that ships.
+//!
+//! The numbers are those of the design: 1 something accepted is active; 2 the active one is not the
+//! one revoked; 3 no revocation before its time; 4 one rotation at a time; 5 every crash point resumes
+//! (by the shape of intents, and by the crash tests); 6 the window is long enough; 7 revoked only with
+//! proof.
+
+use super::effect::Effect;
+use super::event::{Event, Proof, RevokedBy};
+use super::phase::{KeyState, Phase, Window};
+use super::stamp::{Stamp, elapsed};
+use crate::secret::Fingerprint;
+
+/// An invariant that a step would break. Reaching this is a defect, and the step is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invariant {number} would be broken: {reason}")]
+pub struct Violation {
+    pub number: u8,
+    pub reason: &'static str,
+}
+
+fn broken(number: u8, reason: &'static str) -> Result<(), Violation> {
+    Err(Violation { number, reason })
+}
+
+/// Whether `event` may happen to `state` at all.
+///
+/// # Errors
+/// The invariant it would break.
+pub fn allows(state: &KeyState, event: &Event) -> Result<(), Violation> {
+    match event {
+        Event::Intended { intent } => match &intent.effect {
+            Effect::Revoke { fingerprint, .. } => may_revoke(state, *fingerprint, &intent.begun_at),
+            Effect::StoreStaged { credential, .. } => may_stage(state, credential.fingerprint),
+            _ => Ok(()),
+        },
+        Event::Staged { credential, .. } => may_stage(state, credential.fingerprint),
+        Event::Switched { .. } if state.pending_revocation().is_some() => {
+            broken(2, "a revocation is under way")
+        }
+        Event::Switched { .. } => match state.phase.other() {
+            Some(next) if state.dead.contains(&next.fingerprint) => {
+                broken(1, "the next active one was revoked")
+            }
+            _ => Ok(()),
+        },
+        Event::Revoked { fingerprint, proof } => {
+            may_revoke(state, *fingerprint, &proof.at)?;
+            has_proof(state, *fingerprint, proof)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether `state` may exist.
+///
+/// # Errors
+/// The invariant it breaks.
+pub fn holds(state: &KeyState) -> Result<(), Violation> {
+    let active = state.active().fingerprint;
+    if !state.outage && state.dead.contains(&active) {
+        return broken(1, "the active credential was revoked");
+    }
+    if state.phase.staged().is_some_and(|staged| state.dead.contains(&staged.fingerprint)) {
+        return broken(1, "the staged credential was revoked");
+    }
+    let other = state.phase.other().map(|other| other.fingerprint);
+    if other == Some(active) && !state.outage {
+        return broken(2, "the active credential is also the other one");
+    }
+    if state.pending_revocation().is_some_and(|(_, revoking)| revoking == active)
+        && !outage_accepted(state, active)
+    {
+        return broken(2, "the active credential would be revoked");
+    }
+    match &state.phase {
+        Phase::GraceWindow { window, .. } => long_enough(window),
+        _ => Ok(()),
+    }
+}
+
+fn may_stage(state: &KeyState, candidate: Fingerprint) -> Result<(), Violation> {
+    if matches!(state.phase, Phase::Promoted { .. } | Phase::GraceWindow { .. }) {
+        return broken(4, "a rotation is under way");
+    }
+    if state.dead.contains(&candidate) {
+        return broken(1, "the candidate was revoked before");
+    }
+    Ok(())
+}
+
+fn may_revoke(state: &KeyState, victim: Fingerprint, at: &Stamp) -> Result<(), Violation> {
+    if victim == state.active().fingerprint && !outage_accepted(state, victim) {
+        return broken(2, "the active credential would be revoked");
+    }
+    if let Some(emergency) = &state.emergency {
+        return if emergency.suspects.contains(&victim) {
+            Ok(())
+        } else {
+            broken(3, "an emergency revokes its suspects only")
+        };
+    }
+    match &state.phase {
+        Phase::GraceWindow { retiring, window, .. } if retiring.fingerprint == victim => {
+            if elapsed(&window.opened_at, at).seconds < window.length_seconds {
+                return broken(3, "the grace window is not over");
+            }
+            Ok(())
+        }
+        _ => broken(3, "only a grace window or an emergency may end in a revocation"),
+    }
+}
+
+fn has_proof(state: &KeyState, victim: Fingerprint, proof: &Proof) -> Result<(), Violation> {
+    if !proof.active_accepted && victim != state.active().fingerprint && !state.outage {
+        return broken(7, "the active credential was not seen to be accepted afterwards");
+    }
+    if proof.by == RevokedBy::Api && state.pending_revocation().is_none_or(|(_, named)| named != victim) {
+        return broken(7, "no revocation of this credential was intended");
+    }
+    Ok(())
+}
+
+fn outage_accepted(state: &KeyState, victim: Fingerprint) -> bool {
+    state
+        .emergency
+        .as_ref()
+        .is_some_and(|emergency| emergency.accept_outage && emergency.suspects.contains(&victim))
+}
+
+fn long_enough(window: &Window) -> Result<(), Violation> {
+    let wall = window.not_before.as_second() - window.opened_at.wall.as_second();
+    if window.length_seconds < window.floor_seconds
+        || u64::try_from(wall).unwrap_or(0) < window.length_seconds
+    {
+        return broken(6, "the grace window is shorter than its floor");
+    }
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! SecondaryStaged, Promoted, GraceWindow → Idle, with the old credential active.
+
+use std::collections::BTreeSet;
+
+use super::{Refusal, Step, View, Wanted, promote};
+use crate::rotation::effect::Effect;
+use crate::rotation::event::Event;
+use crate::rotation::phase::{Direction, Ending, KeyState, Phase};
+use crate::secret::Fingerprint;
+
+pub(super) fn plan(state: &KeyState, view: View<'_>) -> Step {
+    if state.emergency.is_some() {
+        return Step::Record(Event::EmergencyEnded);
+    }
+    let step = match &state.phase {
+        Phase::SecondaryStaged { staged, .. } => Ok(erase(state, Some(staged.fingerprint))),
+        Phase::Promoted { direction: Direction::Forward, retiring, .. }
+        | Phase::GraceWindow { retiring, .. } => switch_back(retiring.fingerprint, view),
+        Phase::Promoted { direction: Direction::Back, retiring, .. } => {
+            Ok(propagate_back(state, retiring.fingerprint, view))
+        }
+        Phase::Idle { .. } | Phase::Revoked { .. } => nothing_staged(state),
+    };
+    step.unwrap_or_else(|step| step)
+}
+
+fn switch_back(old: Fingerprint, view: View<'_>) -> Result<Step, Step> {
+    view.accepted(old, Wanted::Retiring)?;
+    promote::targets_ready(view)?;
+    Ok(Step::Record(Event::Switched {
+        direction: Direction::Back,
+        targets: view.policy.targets.clone(),
+        at: view.now.wall,
+    }))
+}
+
+fn propagate_back(state: &KeyState, new: Fingerprint, view: View<'_>) -> Step {
+    if let Some(step) = promote::write_pending(state, view) {
+        return step;
+    }
+    erase(state, Some(new))
+}
+
+/// Takes the values out of the slot that is not active: the one that was staged, and the one that an
+/// interrupted `stage` may have left there.
+fn erase(state: &KeyState, known: Option<Fingerprint>) -> Step {
+    let begun = match state.intent.as_ref().map(|intent| &intent.effect) {
+        Some(Effect::StoreStaged { credential, .. }) => BTreeSet::from([credential.fingerprint]),
+        Some(Effect::Erase { fingerprints, .. }) => fingerprints.clone(),
+        _ => BTreeSet::new(),
+    };
+    let fingerprints = begun.into_iter().chain(known).collect();
+    Step::Act(Effect::Erase { slot: state.active_slot.other(), fingerprints })
+}
+
+fn nothing_staged(state: &KeyState) -> Result<Step, Step> {
+    let interrupted = matches!(
+        state.intent.as_ref().map(|intent| &intent.effect),
+        Some(Effect::StoreStaged { .. } | Effect::Erase { .. })
+    );
+    if interrupted {
+        return Ok(erase(state, None));
+    }
+    match &state.last_rotation {
+        Some(last) if last.ended == Ending::Aborted => Ok(Step::Done),
+        _ if matches!(state.phase, Phase::Revoked { .. }) => {
+            Err(Step::Refused(Refusal::WrongPhase { next: &["undo", "stage"] }))
+        }
+        _ => Err(Step::Refused(Refusal::WrongPhase { next: &["stage"] })),
+    }
+}

@@ -1,0 +1,73 @@
+//! GraceWindow → Revoked.
+
+use std::collections::BTreeSet;
+
+use super::{Question, Refusal, Step, View, Wait, revocation};
+use crate::rotation::effect::Effect;
+use crate::rotation::evidence::{self, Evidence, Finding, Item};
+use crate::rotation::phase::{Direction, KeyState, Phase};
+
+pub(super) fn plan(state: &KeyState, accept_unknown: &BTreeSet<Item>, view: View<'_>) -> Step {
+    let retiring = match &state.phase {
+        Phase::GraceWindow { retiring, .. } => retiring,
+        Phase::Revoked { .. } => return Step::Done,
+        Phase::Idle { .. } => return wrong_phase(&["stage"]),
+        Phase::SecondaryStaged { .. } => return wrong_phase(&["promote", "abort"]),
+        Phase::Promoted { direction: Direction::Forward, .. } => return wrong_phase(&["promote", "abort"]),
+        Phase::Promoted { direction: Direction::Back, .. } => return wrong_phase(&["abort"]),
+    };
+    if let Some(reason) = &view.facts.taken_back
+        && state.intent.is_none()
+    {
+        return Step::Refused(Refusal::TakenBack { reason: reason.clone() });
+    }
+    let begun = matches!(
+        state.intent.as_ref().map(|intent| &intent.effect),
+        Some(Effect::Revoke { .. } | Effect::Reactivate { .. })
+    );
+    if begun {
+        // The evidence was weighed before the intent was written; now the only way is to its end.
+        return revocation::plan(state, retiring, view);
+    }
+    match gate(state, accept_unknown, view) {
+        Ok(()) => revocation::plan(state, retiring, view),
+        Err(step) => step,
+    }
+}
+
+/// Lets through only what the evidence allows.
+fn gate(state: &KeyState, accept_unknown: &BTreeSet<Item>, view: View<'_>) -> Result<(), Step> {
+    if view.facts.target_reads.is_none() {
+        return Err(Step::Observe(Question::ReadTargets));
+    }
+    view.probe(state.active().fingerprint)?;
+    let table = evidence::weigh(state, view.facts, view.policy, view.now).unwrap_or_default();
+    if let Some(wait) = window_open(state, &table, view) {
+        return Err(Step::Wait(wait));
+    }
+    let active_is_dead = table.iter().any(|row| row.item == Item::Active && row.verdict == Finding::Unmet);
+    if active_is_dead {
+        return Err(Step::Refused(Refusal::ActiveRejected { table }));
+    }
+    let blocked = !evidence::blocking(&table, &view.policy.required_evidence, accept_unknown).is_empty();
+    if blocked {
+        return Err(Step::Refused(Refusal::EvidenceMissing { table }));
+    }
+    Ok(())
+}
+
+fn window_open(state: &KeyState, table: &[Evidence], view: View<'_>) -> Option<Wait> {
+    let Phase::GraceWindow { window, .. } = &state.phase else {
+        return None;
+    };
+    let remaining = window.remaining(view.now);
+    (remaining.seconds > 0).then(|| Wait {
+        remaining_seconds: remaining.seconds,
+        clock_went_backwards: remaining.clock_went_backwards,
+        evidence: table.to_vec(),
+    })
+}
+
+fn wrong_phase(next: &'static [&'static str]) -> Step {
+    Step::Refused(Refusal::WrongPhase { next })
+}

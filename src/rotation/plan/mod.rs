@@ -1,0 +1,295 @@
+//! From a state, a goal and what was observed, to one step. Pure and total.
+//!
+//! The driver calls [`plan`], takes the step, and calls again, until the step is `Wait`, `Done` or
+//! `Refused`. A fact that is missing is asked for with `Observe`; the plan never assumes one.
+
+mod abort;
+mod adopt;
+mod finish;
+mod promote;
+mod purge;
+mod refusal;
+mod revocation;
+mod revoke_now;
+mod stage;
+mod undo;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use refusal::{Refusal, Wanted};
+pub use revoke_now::{Suspect, suspects};
+
+use super::credential::{
+    Capabilities, Credential, Identity, KeyStatus, ReadBack, SlotName, TargetId, TargetSet, Verdict,
+};
+use super::effect::Effect;
+use super::event::Event;
+use super::evidence::{Evidence, Item};
+use super::grace::GracePolicy;
+use super::phase::{KeyState, Phase, Rotation};
+use super::stamp::Stamp;
+use crate::secret::Fingerprint;
+
+/// What a command wants to be true.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// Today's live credential is recorded and stored.
+    Adopt { candidate: Credential, slot: SlotName },
+    /// The candidate is probed and stored beside the active credential.
+    Stage { candidate: Credential, rotation: Rotation, replace: bool },
+    /// The staged credential is active and every target holds it.
+    Promote,
+    /// The retiring credential is revoked.
+    Finish { accept_unknown: BTreeSet<Item> },
+    /// The old credential is active and the new one out of use.
+    Abort,
+    /// The revoked credential is accepted again.
+    Undo,
+    /// The revoked credential is gone for good.
+    Purge,
+    /// The suspects are revoked, now.
+    RevokeNow(RevokeNow),
+}
+
+/// The emergency's goal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevokeNow {
+    pub suspects: BTreeSet<Fingerprint>,
+    pub reason: String,
+    /// What takes the place of a suspect that serves traffic, where nothing staged can.
+    pub replacement: Option<Credential>,
+    pub accept_outage: bool,
+    /// The name under which the journal keeps this emergency.
+    pub rotation: Rotation,
+}
+
+impl Goal {
+    /// The command that has this goal.
+    pub fn command(&self) -> &'static str {
+        match self {
+            Goal::Adopt { .. } => "adopt",
+            Goal::Stage { .. } => "stage",
+            Goal::Promote => "promote",
+            Goal::Finish { .. } => "finish",
+            Goal::Abort => "abort",
+            Goal::Undo => "undo",
+            Goal::Purge => "purge",
+            Goal::RevokeNow(_) => "revoke-now",
+        }
+    }
+}
+
+/// One step towards a goal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A fact is missing: find out, and plan again.
+    Observe(Question),
+    /// Do this to the world: intent first, outcome after.
+    Act(Effect),
+    /// Write this down.
+    Record(Event),
+    /// Nothing to do before some time has passed.
+    Wait(Wait),
+    /// The goal is reached.
+    Done,
+    /// The goal cannot be reached from here.
+    Refused(Refusal),
+}
+
+/// Why and how long to wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    pub remaining_seconds: u64,
+    pub clock_went_backwards: bool,
+    pub evidence: Vec<Evidence>,
+}
+
+/// Something to find out about the world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Does the provider accept this credential? A settled verdict.
+    Probe(Fingerprint),
+    /// The same, until the provider refuses it or the limit for its lag has passed.
+    AwaitRejection(Fingerprint),
+    /// The same, until the provider accepts it again or the limit for its lag has passed.
+    AwaitAcceptance(Fingerprint),
+    /// The same as `AwaitRejection`, for as long as one waits for a person at a console.
+    AwaitPerson(Fingerprint),
+    /// Which provider key is this credential?
+    Identify(Fingerprint),
+    /// What does the provider's record say of this credential's key?
+    KeyStatus(Fingerprint),
+    /// Could every target be written?
+    CheckTargets,
+    /// What does every target hold?
+    ReadTargets,
+}
+
+/// What was observed in this run. A fact that an effect may have changed is forgotten with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    pub probes: BTreeMap<Fingerprint, Verdict>,
+    /// For people: what was said when a probe was not accepted.
+    pub probe_details: BTreeMap<Fingerprint, String>,
+    /// The workspace that the provider named in an answer to this credential.
+    pub workspaces: BTreeMap<Fingerprint, String>,
+    pub identities: BTreeMap<Fingerprint, Identity>,
+    /// `None` inside: the provider has no such key any more.
+    pub key_statuses: BTreeMap<Fingerprint, Option<KeyStatus>>,
+    /// Calls about a credential whose outcome stayed unknown in this run.
+    pub unknown_calls: BTreeMap<Fingerprint, UnknownCalls>,
+    /// Targets that cannot be written, with the reason.
+    pub broken_targets: Option<BTreeMap<TargetId, String>>,
+    pub target_reads: Option<BTreeMap<TargetId, ReadBack>>,
+    /// Targets whose write failed in this run: reported, not tried again and again.
+    pub failed_targets: BTreeMap<TargetId, String>,
+    /// Effects that the provider definitely refused in this run, with what it said.
+    pub refused: BTreeMap<Fingerprint, String>,
+    /// Revocations and reactivations that the provider confirmed in this run.
+    pub confirmed_calls: BTreeSet<Fingerprint>,
+    /// Credentials for whose refusal a person was waited for in this run.
+    pub waited_for_person: BTreeSet<Fingerprint>,
+    /// From the provider's confirmation to the refusal, where it was measured.
+    pub lag_seconds: BTreeMap<Fingerprint, u64>,
+    /// A revocation that was taken back in this run, and why.
+    pub taken_back: Option<String>,
+}
+
+/// How often a call's outcome stayed unknown, and what was said last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnknownCalls {
+    pub count: usize,
+    pub detail: String,
+}
+
+impl Facts {
+    /// What is known of the last probe, in words.
+    pub fn probe_detail(&self, fingerprint: Fingerprint) -> String {
+        self.probe_details.get(&fingerprint).cloned().unwrap_or_else(|| "not probed yet".to_owned())
+    }
+}
+
+/// What the configuration and the adapters say of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    pub grace: GracePolicy,
+    pub targets: TargetSet,
+    pub capabilities: Capabilities,
+    /// The workspace that a staged credential must belong to.
+    pub workspace: Option<String>,
+    pub required_evidence: BTreeSet<Item>,
+    pub undo_seconds: u64,
+}
+
+/// How often an effect with an unknown outcome is looked at and tried again within one run.
+const ATTEMPTS_LIMIT: usize = 3;
+
+/// The next step towards `goal`.
+pub fn plan(state: Option<&KeyState>, goal: &Goal, facts: &Facts, policy: &Policy, now: &Stamp) -> Step {
+    let view = View { facts, policy, now };
+    match (state, goal) {
+        (None, Goal::Adopt { candidate, slot }) => adopt::plan(candidate, *slot, view),
+        (None, _) => Step::Refused(Refusal::NotAdopted),
+        (Some(state), goal) => {
+            if let Some(refusal) = busy_elsewhere(state, goal) {
+                return Step::Refused(refusal);
+            }
+            match goal {
+                Goal::Adopt { candidate, .. } => adopt::again(state, candidate),
+                Goal::Stage { candidate, rotation, replace } => {
+                    stage::plan(state, candidate, rotation, *replace, view)
+                }
+                Goal::Promote => promote::plan(state, view),
+                Goal::Finish { accept_unknown } => finish::plan(state, accept_unknown, view),
+                Goal::Abort => abort::plan(state, view),
+                Goal::Undo => undo::plan(state, view),
+                Goal::Purge => purge::plan(state, view),
+                Goal::RevokeNow(wanted) => revoke_now::plan(state, wanted, view),
+            }
+        }
+    }
+}
+
+/// What the goals' plans look at.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    facts: &'a Facts,
+    policy: &'a Policy,
+    now: &'a Stamp,
+}
+
+impl View<'_> {
+    /// The settled verdict on a credential, or the question that gets it.
+    fn probe(&self, fingerprint: Fingerprint) -> Result<Verdict, Step> {
+        self.facts.probes.get(&fingerprint).copied().ok_or(Step::Observe(Question::Probe(fingerprint)))
+    }
+
+    /// That a credential is accepted; otherwise the step that asks or refuses.
+    fn accepted(&self, fingerprint: Fingerprint, wanted: Wanted) -> Result<(), Step> {
+        match self.probe(fingerprint)? {
+            Verdict::Accepted => Ok(()),
+            Verdict::Rejected => Err(Step::Refused(Refusal::Rejected {
+                wanted,
+                fingerprint,
+                detail: self.facts.probe_detail(fingerprint),
+            })),
+            Verdict::Unknown => Err(Step::Refused(Refusal::Unreachable {
+                wanted,
+                detail: self.facts.probe_detail(fingerprint),
+            })),
+        }
+    }
+
+    /// The identity of a credential, or the question that gets it.
+    fn identity(&self, fingerprint: Fingerprint) -> Result<&Identity, Step> {
+        self.facts.identities.get(&fingerprint).ok_or(Step::Observe(Question::Identify(fingerprint)))
+    }
+
+    /// Targets that do not hold the active value yet, and were not tried in vain in this run.
+    fn targets_to_write(&self, state: &KeyState) -> TargetSet {
+        let propagation = state.phase.propagation();
+        self.policy
+            .targets
+            .iter()
+            .filter(|target| {
+                !propagation.is_some_and(|map| map.get(*target).is_some_and(|at| at.is_settled()))
+                    && !self.facts.failed_targets.contains_key(*target)
+            })
+            .cloned()
+            .collect()
+    }
+}
+
+/// An operation that must be brought to its end by its own command first.
+fn busy_elsewhere(state: &KeyState, goal: &Goal) -> Option<Refusal> {
+    let refuse = |resume: &'static str, what: &'static str| Some(Refusal::Busy { resume, what });
+    if state.emergency.is_some() && !matches!(goal, Goal::RevokeNow(_)) {
+        // Before anything was sent to the provider an emergency can still be called off.
+        if matches!(goal, Goal::Abort) && state.pending_revocation().is_none() {
+            return None;
+        }
+        return refuse("revoke-now", "an emergency revocation is under way");
+    }
+    let intent = state.intent.as_ref()?;
+    match (&intent.effect, goal) {
+        (_, Goal::RevokeNow(_)) => None,
+        (Effect::Revoke { .. }, Goal::Finish { .. }) => None,
+        (Effect::Revoke { .. }, _) => refuse("finish", "a revocation was begun, and that is a one-way door"),
+        (Effect::Reactivate { .. }, Goal::Undo) if matches!(state.phase, Phase::Revoked { .. }) => None,
+        (Effect::Reactivate { .. }, Goal::Finish { .. }) if !matches!(state.phase, Phase::Revoked { .. }) => {
+            None
+        }
+        (Effect::Reactivate { .. }, _) if matches!(state.phase, Phase::Revoked { .. }) => {
+            refuse("undo", "bringing the revoked credential back was begun")
+        }
+        (Effect::Reactivate { .. }, _) => refuse("finish", "taking back a revocation was begun"),
+        (Effect::Delete { .. }, Goal::Purge) => None,
+        (Effect::Delete { .. }, _) => refuse("purge", "deleting the revoked credential was begun"),
+        (Effect::StoreStaged { .. }, Goal::Stage { .. } | Goal::Abort) => None,
+        (Effect::StoreStaged { .. }, Goal::Undo) => refuse("stage", "storing a new candidate was begun"),
+        (Effect::StoreStaged { .. }, Goal::Promote) if state.phase.staged().is_some() => {
+            refuse("stage", "storing another candidate was begun")
+        }
+        _ => None,
+    }
+}

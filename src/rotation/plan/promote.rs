@@ -1,0 +1,94 @@
+//! SecondaryStaged → Promoted → GraceWindow.
+
+use super::{Question, Refusal, Step, View, Wanted};
+use crate::rotation::credential::{ReadBack, TargetSet};
+use crate::rotation::effect::Effect;
+use crate::rotation::event::Event;
+use crate::rotation::phase::{Direction, KeyState, Phase};
+
+pub(super) fn plan(state: &KeyState, view: View<'_>) -> Step {
+    let step = match &state.phase {
+        Phase::Idle { .. } | Phase::Revoked { .. } => Err(wrong_phase(&["stage"])),
+        Phase::SecondaryStaged { staged, .. } => switch(staged.fingerprint, view),
+        Phase::Promoted { direction: Direction::Back, .. } => Err(wrong_phase(&["abort"])),
+        Phase::Promoted { direction: Direction::Forward, .. } => Ok(propagate(state, view)),
+        Phase::GraceWindow { .. } => mend_drift(state, view),
+    };
+    step.unwrap_or_else(|step| step)
+}
+
+fn switch(staged: crate::secret::Fingerprint, view: View<'_>) -> Result<Step, Step> {
+    view.accepted(staged, Wanted::Staged)?;
+    targets_ready(view)?;
+    Ok(Step::Record(Event::Switched {
+        direction: Direction::Forward,
+        targets: view.policy.targets.clone(),
+        at: view.now.wall,
+    }))
+}
+
+/// That no target is known to be unwritable, before consumers are moved at all.
+pub(super) fn targets_ready(view: View<'_>) -> Result<(), Step> {
+    match &view.facts.broken_targets {
+        None => Err(Step::Observe(Question::CheckTargets)),
+        Some(broken) if broken.is_empty() => Ok(()),
+        Some(broken) => Err(Step::Refused(Refusal::TargetsBroken { targets: broken.clone() })),
+    }
+}
+
+fn propagate(state: &KeyState, view: View<'_>) -> Step {
+    if let Some(step) = write_pending(state, view) {
+        return step;
+    }
+    open_window(state, view)
+}
+
+/// The write of the targets that still lack the active value, or the report of those that failed.
+pub(super) fn write_pending(state: &KeyState, view: View<'_>) -> Option<Step> {
+    let targets = view.targets_to_write(state);
+    if !targets.is_empty() {
+        return Some(write(state, targets));
+    }
+    let failed = &view.facts.failed_targets;
+    (!failed.is_empty()).then(|| Step::Refused(Refusal::TargetsFailed { targets: failed.clone() }))
+}
+
+fn write(state: &KeyState, targets: TargetSet) -> Step {
+    Step::Act(Effect::WriteTargets { targets, fingerprint: state.active().fingerprint })
+}
+
+fn open_window(state: &KeyState, view: View<'_>) -> Step {
+    Step::Record(Event::GraceOpened {
+        window: view.policy.grace.window(view.now.clone(), state.longest_job_seen_seconds),
+        targets: view.policy.targets.clone(),
+    })
+}
+
+/// Run again inside the window: where a target lost the active value, or was added to the
+/// configuration, its consumers are moved (again), and the clock starts anew for them.
+fn mend_drift(state: &KeyState, view: View<'_>) -> Result<Step, Step> {
+    let Some(reads) = &view.facts.target_reads else {
+        return Err(Step::Observe(Question::ReadTargets));
+    };
+    let active = state.active().fingerprint;
+    let drifted: TargetSet = view
+        .policy
+        .targets
+        .iter()
+        .filter(|target| match reads.get(*target) {
+            Some(ReadBack::Holds(fingerprint)) => *fingerprint != active,
+            Some(ReadBack::Absent) => true,
+            _ => false,
+        })
+        .cloned()
+        .collect();
+    if drifted.is_empty() {
+        return Ok(Step::Done);
+    }
+    targets_ready(view)?;
+    Ok(Step::Record(Event::Drifted { targets: drifted }))
+}
+
+fn wrong_phase(next: &'static [&'static str]) -> Step {
+    Step::Refused(Refusal::WrongPhase { next })
+}

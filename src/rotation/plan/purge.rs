@@ -1,0 +1,55 @@
+//! Revoked, for good: the provider deletes or archives the revoked credential.
+
+use super::{ATTEMPTS_LIMIT, Question, Refusal, Step, View};
+use crate::rotation::credential::KeyStatus;
+use crate::rotation::effect::Effect;
+use crate::rotation::event::Event;
+use crate::rotation::phase::{KeyState, Phase, RevokedCredential};
+
+pub(super) fn plan(state: &KeyState, view: View<'_>) -> Step {
+    let step = match &state.phase {
+        Phase::Revoked { revoked, .. } => delete(state, revoked, view),
+        Phase::Idle { .. } => Err(wrong_phase(&["stage"])),
+        Phase::SecondaryStaged { .. } => Err(wrong_phase(&["promote", "abort"])),
+        Phase::Promoted { .. } => Err(wrong_phase(&["promote", "abort"])),
+        Phase::GraceWindow { .. } => Err(wrong_phase(&["finish", "abort"])),
+    };
+    step.unwrap_or_else(|step| step)
+}
+
+fn delete(state: &KeyState, revoked: &RevokedCredential, view: View<'_>) -> Result<Step, Step> {
+    if revoked.purged {
+        return Ok(Step::Done);
+    }
+    let fingerprint = revoked.credential.fingerprint;
+    let Some(id) = revoked.credential.provider_key_id.clone() else {
+        return Err(Step::Refused(Refusal::CannotDelete));
+    };
+    if !view.policy.capabilities.delete {
+        return Err(Step::Refused(Refusal::CannotDelete));
+    }
+    let facts = view.facts;
+    if let Some(detail) = facts.refused.get(&fingerprint) {
+        if state.intent.is_some() {
+            return Ok(Step::Record(Event::IntentDropped { reason: detail.clone() }));
+        }
+        return Err(Step::Refused(Refusal::ProviderRefused { act: "delete", detail: detail.clone() }));
+    }
+    if facts.confirmed_calls.contains(&fingerprint) {
+        return Ok(Step::Record(Event::Purged));
+    }
+    if let Some(unknown) = facts.unknown_calls.get(&fingerprint)
+        && unknown.count >= ATTEMPTS_LIMIT
+    {
+        return Err(Step::Refused(Refusal::AdminUnreachable { detail: unknown.detail.clone() }));
+    }
+    match facts.key_statuses.get(&fingerprint) {
+        None => Err(Step::Observe(Question::KeyStatus(fingerprint))),
+        Some(None | Some(KeyStatus::Archived)) => Ok(Step::Record(Event::Purged)),
+        Some(Some(_)) => Ok(Step::Act(Effect::Delete { id, fingerprint })),
+    }
+}
+
+fn wrong_phase(next: &'static [&'static str]) -> Step {
+    Step::Refused(Refusal::WrongPhase { next })
+}

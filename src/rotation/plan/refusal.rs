@@ -1,0 +1,128 @@
+//! Why a goal cannot be reached from here. The words for people are the workflow's.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::rotation::credential::{ProviderKey, TargetId};
+use crate::rotation::evidence::Evidence;
+use crate::secret::Fingerprint;
+
+/// Which credential a check was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    Candidate,
+    Staged,
+    Active,
+    Retiring,
+    Revoked,
+    Replacement,
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Wanted::Candidate => "candidate",
+            Wanted::Staged => "staged credential",
+            Wanted::Active => "active credential",
+            Wanted::Retiring => "retiring credential",
+            Wanted::Revoked => "revoked credential",
+            Wanted::Replacement => "replacement",
+        })
+    }
+}
+
+/// Why a goal cannot be reached from here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    NotAdopted,
+    AlreadyAdopted,
+    /// The phase does not fit; these commands do.
+    WrongPhase {
+        next: &'static [&'static str],
+    },
+    /// Another operation must end first.
+    Busy {
+        resume: &'static str,
+        what: &'static str,
+    },
+    AlreadyStaged {
+        staged: Fingerprint,
+    },
+    CandidateIsActive,
+    RevokedBefore {
+        fingerprint: Fingerprint,
+    },
+    WrongWorkspace {
+        expected: String,
+        found: Option<String>,
+    },
+    WorkspaceUnknown {
+        expected: String,
+    },
+    Rejected {
+        wanted: Wanted,
+        fingerprint: Fingerprint,
+        detail: String,
+    },
+    Unreachable {
+        wanted: Wanted,
+        detail: String,
+    },
+    /// The provider or its admin API did not answer a question or confirm an act.
+    AdminUnreachable {
+        detail: String,
+    },
+    IdNotFound {
+        wanted: Wanted,
+        fingerprint: Fingerprint,
+    },
+    IdAmbiguous {
+        wanted: Wanted,
+        candidates: Vec<ProviderKey>,
+    },
+    /// The provider id on record is not the one that the value proves now.
+    IdChanged {
+        wanted: Wanted,
+        recorded: String,
+        found: String,
+    },
+    TargetsBroken {
+        targets: BTreeMap<TargetId, String>,
+    },
+    TargetsFailed {
+        targets: BTreeMap<TargetId, String>,
+    },
+    EvidenceMissing {
+        table: Vec<Evidence>,
+    },
+    /// The active credential is dead: the retiring one is all that serves.
+    ActiveRejected {
+        table: Vec<Evidence>,
+    },
+    /// Only a person can revoke this credential, and has not yet.
+    PersonMustRevoke {
+        fingerprint: Fingerprint,
+    },
+    /// The provider definitely refused the act.
+    ProviderRefused {
+        act: &'static str,
+        detail: String,
+    },
+    /// The provider confirmed the revocation, but goes on accepting the credential.
+    StillAccepted {
+        fingerprint: Fingerprint,
+    },
+    /// A revocation was taken back because it hit the wrong thing.
+    TakenBack {
+        reason: String,
+    },
+    CannotReactivate,
+    CannotDelete,
+    UndoExpired,
+    Purged,
+    NeedsReplacement {
+        suspect: Fingerprint,
+    },
+    /// None of this key's credentials is a suspect.
+    NoSuspect,
+}

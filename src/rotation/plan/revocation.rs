@@ -1,0 +1,214 @@
+//! Ending one credential, with proof before and after; shared by `finish` and `revoke-now`.
+
+use super::{ATTEMPTS_LIMIT, Question, Refusal, Step, View, Wanted};
+use crate::rotation::credential::{Credential, Identity, KeyStatus, ProviderKeyId, Verdict};
+use crate::rotation::effect::Effect;
+use crate::rotation::event::{Event, Proof, RevokedBy};
+use crate::rotation::phase::KeyState;
+use crate::rotation::stamp::plus_seconds;
+use crate::secret::Fingerprint;
+
+/// The next step in ending `victim`. After `Record(Revoked)` there is none.
+pub(super) fn plan(state: &KeyState, victim: &Credential, view: View<'_>) -> Step {
+    let revocation = Revocation { state, victim, active: state.active().fingerprint, view };
+    let step = match state.intent.as_ref().map(|intent| &intent.effect) {
+        Some(Effect::Reactivate { id, fingerprint }) => revocation.take_back(id, *fingerprint),
+        Some(Effect::Revoke { id, fingerprint }) if *fingerprint == victim.fingerprint => {
+            revocation.prove(id)
+        }
+        _ => revocation.begin(),
+    };
+    step.unwrap_or_else(|step| step)
+}
+
+struct Revocation<'a> {
+    state: &'a KeyState,
+    victim: &'a Credential,
+    active: Fingerprint,
+    view: View<'a>,
+}
+
+impl Revocation<'_> {
+    /// Before: the victim is accepted (or dead already), and exactly one provider key is its own.
+    fn begin(&self) -> Result<Step, Step> {
+        let victim = self.victim.fingerprint;
+        match self.view.probe(victim)? {
+            Verdict::Rejected => return self.record(RevokedBy::Elsewhere),
+            Verdict::Unknown => {
+                return Err(Step::Refused(Refusal::Unreachable {
+                    wanted: Wanted::Retiring,
+                    detail: self.view.facts.probe_detail(victim),
+                }));
+            }
+            Verdict::Accepted => {}
+        }
+        if !self.view.policy.capabilities.revoke {
+            return self.leave_to_person();
+        }
+        if let Some(detail) = self.view.facts.refused.get(&victim) {
+            return Err(Step::Refused(Refusal::ProviderRefused { act: "revoke", detail: detail.clone() }));
+        }
+        let Some(id) = self.proven_id()? else {
+            return self.leave_to_person();
+        };
+        Ok(Step::Act(Effect::Revoke { id, fingerprint: victim }))
+    }
+
+    /// The id that is provably the victim's own, and is not the active credential's.
+    fn proven_id(&self) -> Result<Option<ProviderKeyId>, Step> {
+        let wanted = Wanted::Retiring;
+        let id = match self.view.identity(self.victim.fingerprint)? {
+            Identity::Proven(key) => key.id.clone(),
+            Identity::Unavailable => return Ok(None),
+            Identity::NotFound => {
+                let fingerprint = self.victim.fingerprint;
+                return Err(Step::Refused(Refusal::IdNotFound { wanted, fingerprint }));
+            }
+            Identity::Ambiguous(candidates) => {
+                let candidates = candidates.clone();
+                return Err(Step::Refused(Refusal::IdAmbiguous { wanted, candidates }));
+            }
+            Identity::Unknown(detail) => {
+                return Err(Step::Refused(Refusal::AdminUnreachable { detail: detail.clone() }));
+            }
+        };
+        if let Some(recorded) = &self.victim.provider_key_id
+            && *recorded != id
+        {
+            return Err(Step::Refused(Refusal::IdChanged {
+                wanted,
+                recorded: recorded.0.clone(),
+                found: id.0,
+            }));
+        }
+        if self.victim.fingerprint != self.active {
+            self.not_the_active_one(&id)?;
+        }
+        Ok(Some(id))
+    }
+
+    /// Reads the active credential's id once more. Where it cannot be proven, the victim's own proof
+    /// stands: one listed key fits the victim's value, and another value is active.
+    fn not_the_active_one(&self, id: &ProviderKeyId) -> Result<(), Step> {
+        match self.view.identity(self.active)? {
+            Identity::Proven(key) if key.id == *id => Err(Step::Refused(Refusal::IdAmbiguous {
+                wanted: Wanted::Retiring,
+                candidates: vec![key.clone()],
+            })),
+            Identity::Unknown(detail) if self.state.emergency.is_none() => {
+                Err(Step::Refused(Refusal::AdminUnreachable { detail: detail.clone() }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// After: the intent is durable, and the act may or may not have happened. Look, then act.
+    fn prove(&self, id: &ProviderKeyId) -> Result<Step, Step> {
+        let victim = self.victim.fingerprint;
+        let facts = self.view.facts;
+        if let Some(detail) = facts.refused.get(&victim) {
+            return Ok(Step::Record(Event::IntentDropped { reason: detail.clone() }));
+        }
+        if !facts.confirmed_calls.contains(&victim) {
+            match facts.key_statuses.get(&victim) {
+                None => return Err(self.unknown().unwrap_or(Step::Observe(Question::KeyStatus(victim)))),
+                Some(Some(KeyStatus::Active)) => {
+                    return Ok(Step::Act(Effect::Revoke { id: id.clone(), fingerprint: victim }));
+                }
+                Some(_) => {}
+            }
+        }
+        match facts.probes.get(&victim) {
+            None => Err(Step::Observe(Question::AwaitRejection(victim))),
+            Some(Verdict::Rejected) => self.record(RevokedBy::Api),
+            // In an emergency the victim has leaked: a provider that lags is waited for, not undone.
+            Some(Verdict::Accepted) if self.state.emergency.is_some() => {
+                Err(Step::Refused(Refusal::StillAccepted { fingerprint: victim }))
+            }
+            Some(Verdict::Accepted) => Ok(self.reactivate(id)),
+            Some(Verdict::Unknown) => Err(Step::Refused(Refusal::Unreachable {
+                wanted: Wanted::Retiring,
+                detail: facts.probe_detail(victim),
+            })),
+        }
+    }
+
+    /// The refusal is seen; the active one must still be accepted, or the revocation hit the wrong key.
+    fn record(&self, by: RevokedBy) -> Result<Step, Step> {
+        let victim = self.victim.fingerprint;
+        let active_accepted = victim != self.active && self.active_still_serves(by)?;
+        let reactivates = self.view.policy.capabilities.reactivate && by == RevokedBy::Api;
+        let undo_until = reactivates.then(|| plus_seconds(self.view.now.wall, self.view.policy.undo_seconds));
+        let proof = Proof {
+            by,
+            at: self.view.now.clone(),
+            active_accepted,
+            lag_seconds: self.view.facts.lag_seconds.get(&victim).copied(),
+            undo_until,
+        };
+        Ok(Step::Record(Event::Revoked { fingerprint: victim, proof }))
+    }
+
+    fn active_still_serves(&self, by: RevokedBy) -> Result<bool, Step> {
+        if self.state.outage {
+            return Ok(false);
+        }
+        match self.view.probe(self.active)? {
+            Verdict::Accepted => Ok(true),
+            Verdict::Rejected if by == RevokedBy::Api => match self.state.pending_revocation() {
+                Some((id, _)) => Err(self.reactivate(id)),
+                None => Err(self.active_is_dead()),
+            },
+            Verdict::Rejected => Err(self.active_is_dead()),
+            Verdict::Unknown => Err(Step::Refused(Refusal::Unreachable {
+                wanted: Wanted::Active,
+                detail: self.view.facts.probe_detail(self.active),
+            })),
+        }
+    }
+
+    fn active_is_dead(&self) -> Step {
+        Step::Refused(Refusal::Rejected {
+            wanted: Wanted::Active,
+            fingerprint: self.active,
+            detail: self.view.facts.probe_detail(self.active),
+        })
+    }
+
+    fn reactivate(&self, id: &ProviderKeyId) -> Step {
+        Step::Act(Effect::Reactivate { id: id.clone(), fingerprint: self.victim.fingerprint })
+    }
+
+    /// A revocation that hit the wrong thing is taken back; it is repeated until the provider confirms.
+    fn take_back(&self, id: &ProviderKeyId, fingerprint: Fingerprint) -> Result<Step, Step> {
+        if self.view.facts.taken_back.is_some() {
+            let reason = "the provider id did not prove to be the retiring credential's own".to_owned();
+            return Ok(Step::Record(Event::RevocationUndone { fingerprint, reason }));
+        }
+        if let Some(detail) = self.view.facts.refused.get(&fingerprint) {
+            return Err(Step::Refused(Refusal::ProviderRefused {
+                act: "reactivate",
+                detail: detail.clone(),
+            }));
+        }
+        if let Some(step) = self.unknown() {
+            return Err(step);
+        }
+        Ok(Step::Act(Effect::Reactivate { id: id.clone(), fingerprint }))
+    }
+
+    /// The refusal to go on after too many unknown outcomes in this run; the intent stays.
+    fn unknown(&self) -> Option<Step> {
+        let unknown = self.view.facts.unknown_calls.get(&self.victim.fingerprint)?;
+        (unknown.count >= ATTEMPTS_LIMIT)
+            .then(|| Step::Refused(Refusal::AdminUnreachable { detail: unknown.detail.clone() }))
+    }
+
+    fn leave_to_person(&self) -> Result<Step, Step> {
+        let fingerprint = self.victim.fingerprint;
+        if self.view.facts.waited_for_person.contains(&fingerprint) {
+            return Err(Step::Refused(Refusal::PersonMustRevoke { fingerprint }));
+        }
+        Err(Step::Observe(Question::AwaitPerson(fingerprint)))
+    }
+}

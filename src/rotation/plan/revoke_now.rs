@@ -1,0 +1,172 @@
+//! Any phase → Revoked, without a grace window: the emergency.
+
+use std::collections::BTreeSet;
+
+use super::{Refusal, RevokeNow, Step, View, Wanted, revocation, stage};
+use crate::rotation::credential::Verdict;
+use crate::rotation::effect::Effect;
+use crate::rotation::event::Event;
+use crate::rotation::phase::{Direction, Emergency, KeyState, Phase};
+use crate::secret::Fingerprint;
+
+/// Which of a key's credentials has leaked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suspect {
+    Old,
+    New,
+    All,
+}
+
+/// The suspects by fingerprint. Where only one credential is live (Idle, Revoked), it is the suspect,
+/// whatever it is called: a leaked key must not go on working because of a word.
+pub fn suspects(state: &KeyState, suspect: Suspect) -> BTreeSet<Fingerprint> {
+    let active = state.active().fingerprint;
+    let (old, new) = match &state.phase {
+        Phase::Idle { .. } | Phase::Revoked { .. } => (active, active),
+        Phase::SecondaryStaged { staged, .. } => (active, staged.fingerprint),
+        Phase::Promoted { retiring, direction: Direction::Back, .. } => (active, retiring.fingerprint),
+        Phase::Promoted { retiring, .. } | Phase::GraceWindow { retiring, .. } => {
+            (retiring.fingerprint, active)
+        }
+    };
+    match suspect {
+        Suspect::Old => BTreeSet::from([old]),
+        Suspect::New => BTreeSet::from([new]),
+        Suspect::All => BTreeSet::from([old, new]),
+    }
+}
+
+pub(super) fn plan(state: &KeyState, wanted: &RevokeNow, view: View<'_>) -> Step {
+    next(state, wanted, view).unwrap_or_else(|step| step)
+}
+
+fn next(state: &KeyState, wanted: &RevokeNow, view: View<'_>) -> Result<Step, Step> {
+    if let Some(reason) = &view.facts.taken_back
+        && state.intent.is_none()
+    {
+        return Err(Step::Refused(Refusal::TakenBack { reason: reason.clone() }));
+    }
+    let open: BTreeSet<_> = wanted.suspects.difference(&state.dead).copied().collect();
+    if open.is_empty() {
+        return Ok(end(state));
+    }
+    if let Some((_, revoking)) = state.pending_revocation() {
+        return one_way(state, revoking, view);
+    }
+    let active = state.active().fingerprint;
+    if open.contains(&active) && !state.outage {
+        if let Some(step) = move_away(state, wanted, &open, view)? {
+            return Ok(step);
+        }
+    } else if let Some(step) = propagate(state, wanted, view) {
+        return Ok(step);
+    }
+    declare(state, wanted)?;
+    // The one that serves traffic goes last, when an outage was accepted.
+    let victim = open.iter().find(|suspect| **suspect != active).copied().unwrap_or(active);
+    revoke(state, victim, view)
+}
+
+/// Gets consumers off a suspect that serves them; `None` where the operator accepted an outage and
+/// nothing else can serve.
+fn move_away(
+    state: &KeyState,
+    wanted: &RevokeNow,
+    open: &BTreeSet<Fingerprint>,
+    view: View<'_>,
+) -> Result<Option<Step>, Step> {
+    if let Some(other) = successor(state, open)
+        && view.probe(other)? == Verdict::Accepted
+    {
+        declare(state, wanted)?;
+        let direction = match state.phase {
+            Phase::SecondaryStaged { .. } => Direction::Forward,
+            _ => Direction::Back,
+        };
+        let targets = view.policy.targets.clone();
+        return Ok(Some(Step::Record(Event::Switched { direction, targets, at: view.now.wall })));
+    }
+    if let Some(replacement) = &wanted.replacement {
+        if replacement.fingerprint == state.active().fingerprint {
+            return Err(Step::Refused(Refusal::CandidateIsActive));
+        }
+        if state.dead.contains(&replacement.fingerprint) {
+            let fingerprint = replacement.fingerprint;
+            return Err(Step::Refused(Refusal::RevokedBefore { fingerprint }));
+        }
+        view.accepted(replacement.fingerprint, Wanted::Replacement)?;
+        declare(state, wanted)?;
+        if let Some(other) = state.phase.staged().or(state.phase.retiring()) {
+            // Both slots hold suspects: the one that is not active goes first and makes room.
+            return revoke(state, other.fingerprint, view).map(Some);
+        }
+        return stage::store(state, replacement, &wanted.rotation, Wanted::Replacement, view).map(Some);
+    }
+    if wanted.accept_outage {
+        return Ok(None);
+    }
+    Err(Step::Refused(Refusal::NeedsReplacement { suspect: state.active().fingerprint }))
+}
+
+/// The credential that can take over from a suspect: the other one of this rotation, if it is none.
+fn successor(state: &KeyState, open: &BTreeSet<Fingerprint>) -> Option<Fingerprint> {
+    let other = match &state.phase {
+        Phase::SecondaryStaged { staged, .. } => staged,
+        Phase::Promoted { retiring, direction: Direction::Forward, .. }
+        | Phase::GraceWindow { retiring, .. } => retiring,
+        _ => return None,
+    };
+    (!open.contains(&other.fingerprint) && !state.dead.contains(&other.fingerprint))
+        .then_some(other.fingerprint)
+}
+
+/// Writes the targets. One that fails is reported at the end; it does not keep a leaked key alive.
+fn propagate(state: &KeyState, wanted: &RevokeNow, view: View<'_>) -> Option<Step> {
+    if !matches!(state.phase, Phase::Promoted { .. }) {
+        return None;
+    }
+    let targets = view.targets_to_write(state);
+    if targets.is_empty() {
+        return None;
+    }
+    if let Err(step) = declare(state, wanted) {
+        return Some(step);
+    }
+    Some(Step::Act(Effect::WriteTargets { targets, fingerprint: state.active().fingerprint }))
+}
+
+fn revoke(state: &KeyState, victim: Fingerprint, view: View<'_>) -> Result<Step, Step> {
+    match state.credential(victim) {
+        Some(credential) => Ok(revocation::plan(state, credential, view)),
+        None => Err(Step::Refused(Refusal::NoSuspect)),
+    }
+}
+
+/// A revocation that was begun, here or by a `finish`, is brought to its end first.
+fn one_way(state: &KeyState, revoking: Fingerprint, view: View<'_>) -> Result<Step, Step> {
+    revoke(state, revoking, view)
+}
+
+/// Writes down that there is an emergency, who is suspect and why, before the first change.
+fn declare(state: &KeyState, wanted: &RevokeNow) -> Result<(), Step> {
+    let declared = state.emergency.as_ref();
+    let known = declared.is_some_and(|emergency| {
+        emergency.suspects.is_superset(&wanted.suspects) && (emergency.accept_outage || !wanted.accept_outage)
+    });
+    if known {
+        return Ok(());
+    }
+    let before = declared.map(|emergency| emergency.suspects.clone()).unwrap_or_default();
+    Err(Step::Record(Event::EmergencyDeclared {
+        emergency: Emergency {
+            suspects: before.union(&wanted.suspects).copied().collect(),
+            reason: wanted.reason.clone(),
+            rotation: wanted.rotation.clone(),
+            accept_outage: wanted.accept_outage || declared.is_some_and(|emergency| emergency.accept_outage),
+        },
+    }))
+}
+
+fn end(state: &KeyState) -> Step {
+    if state.emergency.is_some() { Step::Record(Event::EmergencyEnded) } else { Step::Done }
+}

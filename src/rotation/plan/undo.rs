@@ -1,0 +1,75 @@
+//! Revoked → GraceWindow, where the provider can reactivate.
+
+use super::{ATTEMPTS_LIMIT, Question, Refusal, Step, View, Wanted};
+use crate::rotation::credential::Verdict;
+use crate::rotation::effect::Effect;
+use crate::rotation::event::Event;
+use crate::rotation::phase::{KeyState, Phase, RevokedCredential};
+
+pub(super) fn plan(state: &KeyState, view: View<'_>) -> Step {
+    let step = match &state.phase {
+        Phase::Revoked { revoked, .. } => bring_back(state, revoked, view),
+        Phase::Idle { .. } => Err(wrong_phase(&["stage"])),
+        Phase::SecondaryStaged { .. } => Err(wrong_phase(&["abort", "promote"])),
+        Phase::Promoted { .. } => Err(wrong_phase(&["abort", "promote"])),
+        Phase::GraceWindow { .. } => Err(wrong_phase(&["abort", "finish"])),
+    };
+    step.unwrap_or_else(|step| step)
+}
+
+fn bring_back(state: &KeyState, revoked: &RevokedCredential, view: View<'_>) -> Result<Step, Step> {
+    let fingerprint = revoked.credential.fingerprint;
+    let facts = view.facts;
+    if revoked.purged {
+        return Err(Step::Refused(Refusal::Purged));
+    }
+    let Some(id) = revoked.credential.provider_key_id.clone() else {
+        return Err(Step::Refused(Refusal::CannotReactivate));
+    };
+    if !view.policy.capabilities.reactivate {
+        return Err(Step::Refused(Refusal::CannotReactivate));
+    }
+    if revoked.undo_until.is_some_and(|until| view.now.wall > until) && state.intent.is_none() {
+        return Err(Step::Refused(Refusal::UndoExpired));
+    }
+    if let Some(detail) = facts.refused.get(&fingerprint) {
+        return Err(refused_by_provider(state, detail));
+    }
+    if facts.confirmed_calls.contains(&fingerprint) && !facts.probes.contains_key(&fingerprint) {
+        return Err(Step::Observe(Question::AwaitAcceptance(fingerprint)));
+    }
+    match view.probe(fingerprint)? {
+        Verdict::Accepted => Ok(Step::Record(Event::Undone {
+            window: view.policy.grace.window(view.now.clone(), state.longest_job_seen_seconds),
+        })),
+        Verdict::Rejected if facts.confirmed_calls.contains(&fingerprint) => {
+            Err(Step::Refused(Refusal::Rejected {
+                wanted: Wanted::Revoked,
+                fingerprint,
+                detail: facts.probe_detail(fingerprint),
+            }))
+        }
+        Verdict::Rejected => match facts.unknown_calls.get(&fingerprint) {
+            Some(unknown) if unknown.count >= ATTEMPTS_LIMIT => {
+                Err(Step::Refused(Refusal::AdminUnreachable { detail: unknown.detail.clone() }))
+            }
+            _ => Ok(Step::Act(Effect::Reactivate { id, fingerprint })),
+        },
+        Verdict::Unknown => Err(Step::Refused(Refusal::Unreachable {
+            wanted: Wanted::Revoked,
+            detail: facts.probe_detail(fingerprint),
+        })),
+    }
+}
+
+/// A definite refusal ends the attempt: first the intent is dropped, then it is said.
+fn refused_by_provider(state: &KeyState, detail: &str) -> Step {
+    if state.intent.is_some() {
+        return Step::Record(Event::IntentDropped { reason: detail.to_owned() });
+    }
+    Step::Refused(Refusal::ProviderRefused { act: "reactivate", detail: detail.to_owned() })
+}
+
+fn wrong_phase(next: &'static [&'static str]) -> Step {
+    Step::Refused(Refusal::WrongPhase { next })
+}

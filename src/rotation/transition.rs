@@ -1,0 +1,347 @@
+//! The machine: one pure, total function from a state and an event to the next state.
+//!
+//! Everything not listed is refused. The same function runs in the driver, in recovery, in the model
+//! and in the tests.
+
+use super::credential::{Credential, SlotName, TargetId, TargetSet};
+use super::effect::{Effect, Intent};
+use super::event::{Event, Proof};
+use super::invariant::{self, Violation};
+use super::phase::{
+    Direction, EndedRotation, Ending, KeyState, Phase, Propagation, RevokedCredential, Rotation, Window,
+};
+use crate::secret::Fingerprint;
+
+/// Why an event does not fit a state.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Illegal {
+    #[error("the event `{event}` does not fit the phase {phase}")]
+    Phase { event: &'static str, phase: &'static str },
+    #[error("the event `{event}` does not fit: {reason}")]
+    Data { event: &'static str, reason: &'static str },
+    #[error(transparent)]
+    Invariant(#[from] Violation),
+}
+
+/// The state after `event`.
+///
+/// # Errors
+/// [`Illegal`] for every pair that is not listed and for every event that would break an invariant;
+/// the state before it stands.
+pub fn apply(state: Option<&KeyState>, event: &Event) -> Result<KeyState, Illegal> {
+    let next = match state {
+        None => first(event)?,
+        Some(state) => {
+            invariant::allows(state, event)?;
+            Transition { state: state.clone(), event }.next()?
+        }
+    };
+    invariant::holds(&next)?;
+    Ok(next)
+}
+
+fn first(event: &Event) -> Result<KeyState, Illegal> {
+    match event {
+        Event::Adopted { credential, slot, at } => Ok(KeyState::adopted(credential.clone(), *slot, *at)),
+        _ => Err(Illegal::Phase { event: event.name(), phase: "(never adopted)" }),
+    }
+}
+
+struct Transition<'e> {
+    state: KeyState,
+    event: &'e Event,
+}
+
+impl Transition<'_> {
+    fn next(self) -> Result<KeyState, Illegal> {
+        match self.event.clone() {
+            Event::Adopted { .. } => self.wrong_phase(),
+            Event::Intended { intent } => self.intended(intent),
+            Event::IntentDropped { .. } => self.intent_dropped(),
+            Event::Staged { slot, credential, rotation } => self.staged(slot, credential, rotation),
+            Event::StagedDropped { .. } => self.staged_dropped(),
+            Event::Switched { direction, targets, at } => self.switched(direction, &targets, at),
+            Event::TargetsWritten { outcomes } => self.targets_written(outcomes),
+            Event::GraceOpened { window, targets } => self.grace_opened(window, &targets),
+            Event::Drifted { targets } => self.drifted(&targets),
+            Event::RolledBack { targets } => self.rolled_back(&targets),
+            Event::Revoked { fingerprint, proof } => self.revoked(fingerprint, &proof),
+            Event::RevocationUndone { fingerprint, .. } => self.revocation_undone(fingerprint),
+            Event::Undone { window } => self.undone(window),
+            Event::Purged => self.purged(),
+            Event::EmergencyDeclared { emergency } => {
+                let mut next = self.state;
+                next.emergency = Some(emergency);
+                Ok(next)
+            }
+            Event::EmergencyEnded => self.emergency_ended(),
+        }
+    }
+
+    fn intended(mut self, intent: Intent) -> Result<KeyState, Illegal> {
+        if let Some((_, revoking)) = self.state.pending_revocation() {
+            let same = match &intent.effect {
+                Effect::Revoke { fingerprint, .. } | Effect::Reactivate { fingerprint, .. } => {
+                    *fingerprint == revoking
+                }
+                _ => false,
+            };
+            if !same {
+                return self.bad_data("a revocation is under way, and that is a one-way door");
+            }
+        }
+        self.state.intent = Some(intent);
+        Ok(self.state)
+    }
+
+    fn intent_dropped(mut self) -> Result<KeyState, Illegal> {
+        if self.state.intent.is_none() {
+            return self.bad_data("nothing was intended");
+        }
+        self.state.intent = None;
+        Ok(self.state)
+    }
+
+    fn staged(
+        mut self,
+        slot: SlotName,
+        credential: Credential,
+        rotation: Rotation,
+    ) -> Result<KeyState, Illegal> {
+        if slot != self.state.active_slot.other() {
+            return self.bad_data("the candidate must lie in the slot that is not active");
+        }
+        if credential.fingerprint == self.state.active().fingerprint {
+            return self.bad_data("the candidate is the active credential");
+        }
+        let active = match self.state.phase.clone() {
+            Phase::Idle { active } | Phase::Revoked { active, .. } => active,
+            Phase::SecondaryStaged { active, staged, .. } => {
+                if staged.fingerprint != credential.fingerprint {
+                    self.set_aside(staged);
+                }
+                active
+            }
+            Phase::Promoted { .. } | Phase::GraceWindow { .. } => return self.wrong_phase(),
+        };
+        self.state.set_aside.retain(|aside| aside.fingerprint != credential.fingerprint);
+        self.state.phase = Phase::SecondaryStaged { active, staged: credential, rotation };
+        self.state.intent = None;
+        Ok(self.state)
+    }
+
+    fn staged_dropped(mut self) -> Result<KeyState, Illegal> {
+        match self.state.phase.clone() {
+            Phase::SecondaryStaged { active, staged, rotation } => {
+                self.set_aside(staged);
+                self.end(rotation, Ending::Aborted);
+                self.state.phase = Phase::Idle { active };
+            }
+            // An interrupted `stage` left a value in the slot, and no more than that.
+            Phase::Idle { .. } | Phase::Revoked { .. } if self.state.intent.is_some() => {}
+            _ => return self.wrong_phase(),
+        }
+        self.state.intent = None;
+        Ok(self.state)
+    }
+
+    fn switched(
+        mut self,
+        direction: Direction,
+        targets: &TargetSet,
+        at: jiff::Timestamp,
+    ) -> Result<KeyState, Illegal> {
+        let (active, retiring, rotation) = match (self.state.phase.clone(), direction) {
+            (Phase::SecondaryStaged { active, staged, rotation }, Direction::Forward) => {
+                (staged, active, rotation)
+            }
+            (
+                Phase::Promoted { active, retiring, rotation, direction: Direction::Forward, .. }
+                | Phase::GraceWindow { active, retiring, rotation, .. },
+                Direction::Back,
+            ) => (retiring, active, rotation),
+            _ => return self.wrong_phase(),
+        };
+        let propagation = targets.iter().map(|target| (target.clone(), Propagation::Pending)).collect();
+        self.state.phase = Phase::Promoted { active, retiring, rotation, direction, propagation };
+        self.state.active_slot = self.state.active_slot.other();
+        self.state.active_since = at;
+        self.state.outage = false;
+        self.state.intent = None;
+        Ok(self.state)
+    }
+
+    fn targets_written(
+        mut self,
+        outcomes: std::collections::BTreeMap<TargetId, Propagation>,
+    ) -> Result<KeyState, Illegal> {
+        match &mut self.state.phase {
+            Phase::Promoted { propagation, .. } | Phase::GraceWindow { propagation, .. } => {
+                propagation.extend(outcomes);
+            }
+            _ => return self.wrong_phase(),
+        }
+        self.state.intent = None;
+        Ok(self.state)
+    }
+
+    fn grace_opened(mut self, window: Window, targets: &TargetSet) -> Result<KeyState, Illegal> {
+        self.require_settled(targets)?;
+        let Phase::Promoted { active, retiring, rotation, direction: Direction::Forward, propagation } =
+            self.state.phase.clone()
+        else {
+            return self.wrong_phase();
+        };
+        self.state.phase = Phase::GraceWindow { active, retiring, rotation, propagation, window };
+        Ok(self.state)
+    }
+
+    fn drifted(mut self, targets: &TargetSet) -> Result<KeyState, Illegal> {
+        let Phase::GraceWindow { active, retiring, rotation, mut propagation, .. } = self.state.phase.clone()
+        else {
+            return self.wrong_phase();
+        };
+        if self.state.pending_revocation().is_some() {
+            return self.bad_data("a revocation is under way, and that is a one-way door");
+        }
+        propagation.extend(targets.iter().map(|target| (target.clone(), Propagation::Pending)));
+        let direction = Direction::Forward;
+        self.state.phase = Phase::Promoted { active, retiring, rotation, direction, propagation };
+        Ok(self.state)
+    }
+
+    fn rolled_back(mut self, targets: &TargetSet) -> Result<KeyState, Illegal> {
+        self.require_settled(targets)?;
+        let Phase::Promoted { active, retiring, rotation, direction: Direction::Back, .. } =
+            self.state.phase.clone()
+        else {
+            return self.wrong_phase();
+        };
+        self.set_aside(retiring);
+        self.end(rotation, Ending::Aborted);
+        self.state.phase = Phase::Idle { active };
+        self.state.intent = None;
+        Ok(self.state)
+    }
+
+    fn revoked(mut self, fingerprint: Fingerprint, proof: &Proof) -> Result<KeyState, Illegal> {
+        let revoked = |credential: Credential| RevokedCredential {
+            credential,
+            revoked_at: proof.at.wall,
+            undo_until: proof.undo_until,
+            purged: false,
+        };
+        self.state.phase = match self.state.phase.clone() {
+            Phase::Promoted { active, retiring, rotation, .. }
+            | Phase::GraceWindow { active, retiring, rotation, .. }
+                if retiring.fingerprint == fingerprint =>
+            {
+                let ending =
+                    if self.state.emergency.is_some() { Ending::Emergency } else { Ending::Finished };
+                self.end(rotation.clone(), ending);
+                Phase::Revoked { active, revoked: revoked(retiring), rotation }
+            }
+            Phase::SecondaryStaged { active, staged, rotation } if staged.fingerprint == fingerprint => {
+                self.end(rotation.clone(), Ending::Emergency);
+                Phase::Revoked { active, revoked: revoked(staged), rotation }
+            }
+            Phase::Idle { active } | Phase::Revoked { active, .. }
+                if active.fingerprint == fingerprint && self.state.emergency.is_some() =>
+            {
+                let rotation = match &self.state.emergency {
+                    Some(emergency) => emergency.rotation.clone(),
+                    None => return self.wrong_phase(),
+                };
+                self.state.outage = true;
+                self.end(rotation.clone(), Ending::Emergency);
+                Phase::Revoked { active: active.clone(), revoked: revoked(active), rotation }
+            }
+            phase if self.is_set_aside(fingerprint) => phase,
+            _ => return self.wrong_phase(),
+        };
+        self.state.set_aside.retain(|aside| aside.fingerprint != fingerprint);
+        self.state.dead.insert(fingerprint);
+        self.state.intent = None;
+        Ok(self.state)
+    }
+
+    fn revocation_undone(mut self, fingerprint: Fingerprint) -> Result<KeyState, Illegal> {
+        match self.state.intent.as_ref().map(|intent| &intent.effect) {
+            Some(Effect::Reactivate { fingerprint: named, .. }) if *named == fingerprint => {}
+            _ => return self.bad_data("no reactivation of this credential was intended"),
+        }
+        self.state.intent = None;
+        Ok(self.state)
+    }
+
+    fn undone(mut self, window: Window) -> Result<KeyState, Illegal> {
+        let Phase::Revoked { active, revoked, rotation } = self.state.phase.clone() else {
+            return self.wrong_phase();
+        };
+        if revoked.purged {
+            return self.bad_data("the revoked credential was purged");
+        }
+        self.state.dead.remove(&revoked.credential.fingerprint);
+        self.state.last_rotation = None;
+        self.state.phase = if active.fingerprint == revoked.credential.fingerprint {
+            self.state.outage = false;
+            Phase::Idle { active }
+        } else {
+            let retiring = revoked.credential;
+            let propagation = std::collections::BTreeMap::new();
+            Phase::GraceWindow { active, retiring, rotation, propagation, window }
+        };
+        self.state.intent = None;
+        Ok(self.state)
+    }
+
+    fn purged(mut self) -> Result<KeyState, Illegal> {
+        let Phase::Revoked { revoked, .. } = &mut self.state.phase else {
+            return self.wrong_phase();
+        };
+        revoked.purged = true;
+        revoked.undo_until = None;
+        self.state.intent = None;
+        Ok(self.state)
+    }
+
+    fn emergency_ended(mut self) -> Result<KeyState, Illegal> {
+        if self.state.emergency.take().is_none() {
+            return self.bad_data("no emergency was declared");
+        }
+        Ok(self.state)
+    }
+
+    fn require_settled(&self, targets: &TargetSet) -> Result<(), Illegal> {
+        let settled = self.state.phase.propagation().is_some_and(|propagation| {
+            targets.iter().all(|target| propagation.get(target).is_some_and(Propagation::is_settled))
+        });
+        if settled || self.state.phase.propagation().is_none() {
+            // The phase itself is judged by the caller.
+            return Ok(());
+        }
+        self.bad_data("some target does not hold the active value yet")
+    }
+
+    fn is_set_aside(&self, fingerprint: Fingerprint) -> bool {
+        self.state.set_aside.iter().any(|aside| aside.fingerprint == fingerprint)
+    }
+
+    fn set_aside(&mut self, credential: Credential) {
+        if !self.is_set_aside(credential.fingerprint) {
+            self.state.set_aside.push(credential);
+        }
+    }
+
+    fn end(&mut self, rotation: Rotation, ended: Ending) {
+        self.state.last_rotation = Some(EndedRotation { rotation, ended });
+    }
+
+    fn wrong_phase<T>(&self) -> Result<T, Illegal> {
+        Err(Illegal::Phase { event: self.event.name(), phase: self.state.phase.name() })
+    }
+
+    fn bad_data<T>(&self, reason: &'static str) -> Result<T, Illegal> {
+        Err(Illegal::Data { event: self.event.name(), reason })
+    }
+}
