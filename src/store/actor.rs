@@ -1,0 +1,41 @@
+//! Who acts: the user, host and process that journal entries and lock files name.
+
+use serde::{Deserialize, Serialize};
+
+/// The process that wrote an entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    pub user: String,
+    pub host: String,
+    pub pid: u32,
+    pub command: String,
+}
+
+impl Actor {
+    /// This process, running `command`.
+    ///
+    /// The user is who the kernel says owns the process, with the name the environment gives it; under
+    /// sudo the invoking user is added, as sudo reports it.
+    pub fn of_this_process(command: &str) -> Self {
+        let uid = rustix::process::getuid().as_raw();
+        let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).ok();
+        let mut user = match name {
+            Some(name) => format!("{} (uid {uid})", printable(&name)),
+            None => format!("uid {uid}"),
+        };
+        if let Ok(invoker) = std::env::var("SUDO_USER") {
+            user.push_str(&format!(" via sudo by {}", printable(&invoker)));
+        }
+        let uname = rustix::system::uname();
+        Self {
+            user,
+            host: printable(&uname.nodename().to_string_lossy()),
+            pid: std::process::id(),
+            command: command.to_owned(),
+        }
+    }
+}
+
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(64).collect()
+}

@@ -1,0 +1,85 @@
+//! The state store on a local disk: one JSON file a key.
+
+use std::path::{Path, PathBuf};
+
+use super::lock::CommitLock;
+use super::{StateStore, StoreError, Stored, Swap, Version, safety};
+use crate::durable::{self, ReplaceError};
+
+/// `<directory>/<key>.json`, replaced by temporary file, fsync, rename, fsync of the directory.
+#[derive(Clone, Debug)]
+pub struct JsonFileStore {
+    directory: PathBuf,
+}
+
+impl JsonFileStore {
+    /// The store in a directory that exists and is safe; for readers.
+    ///
+    /// # Errors
+    /// [`StoreError::Unsafe`] or [`StoreError::Io`].
+    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        safety::check_directory(directory)?;
+        Ok(Self { directory: directory.to_owned() })
+    }
+
+    /// The same for writers: the directory is made when missing, and its file system must lock unless
+    /// the operator insists.
+    ///
+    /// # Errors
+    /// [`StoreError::Unsafe`] or [`StoreError::Io`].
+    pub fn open_for_change(directory: &Path, allow_network_state: bool) -> Result<Self, StoreError> {
+        if !directory.exists() {
+            safety::create_directory(directory)?;
+        }
+        let store = Self::open(directory)?;
+        if !allow_network_state {
+            safety::check_file_system(directory)?;
+        }
+        Ok(store)
+    }
+
+    /// Where the state of a key is.
+    pub fn path(&self, key: &str) -> PathBuf {
+        self.directory.join(format!("{key}.json"))
+    }
+
+    /// The directory itself.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+}
+
+impl StateStore for JsonFileStore {
+    fn load(&self, key: &str) -> Result<Option<Stored>, StoreError> {
+        let bytes = safety::read_file(&self.path(key))?;
+        Ok(bytes.map(|bytes| Stored { version: Version::of_bytes(&bytes), bytes }))
+    }
+
+    fn compare_and_swap(&self, key: &str, expected: Option<&Version>, bytes: &[u8]) -> Swap {
+        let lock = match CommitLock::acquire(&self.directory, key) {
+            Ok(lock) => lock,
+            Err(error) => return Swap::Failed(error),
+        };
+        let current = match self.load(key) {
+            Ok(stored) => stored.map(|stored| stored.version),
+            Err(error) => return Swap::Failed(error),
+        };
+        if current.as_ref() != expected {
+            return Swap::Conflict;
+        }
+        let path = self.path(key);
+        let replaced = durable::replace(&path, bytes, 0o600);
+        drop(lock);
+        match replaced {
+            Ok(()) => Swap::Committed(Version::of_bytes(bytes)),
+            Err(ReplaceError::Unchanged { source, .. }) => {
+                Swap::Failed(StoreError::Io { what: "cannot write the state", path, source })
+            }
+            Err(ReplaceError::NotDurable { source, .. }) => Swap::Unknown(StoreError::Io {
+                what: "wrote the state, but cannot make it durable:",
+                path,
+                source,
+            }),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! One command at a time on a key; and the short lock that makes a commit atomic.
+//!
+//! No promise rests on the operation lock: every commit is a compare-and-swap, every effect may be
+//! repeated. It keeps two operators from working against each other and lets the second one know who
+//! the first one is. The kernel frees both locks when their process ends, however it ends, so there
+//! are no stale locks and there is nothing to force.
+
+use std::fmt;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::actor::Actor;
+use super::{StoreError, safety};
+use crate::clock::Clock;
+use crate::rotation::stamp::elapsed;
+
+const POLL: Duration = Duration::from_millis(50);
+const COMMIT_POLL: Duration = Duration::from_millis(1);
+const COMMIT_POLLS_LIMIT: u32 = 5_000;
+
+/// The right to run an operation on one key, until dropped.
+#[derive(Debug)]
+pub struct OperationLock {
+    _file: File,
+}
+
+/// Who holds a lock, as they wrote it down. For people; nothing is decided by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    #[serde(flatten)]
+    pub actor: Actor,
+    pub since: Timestamp,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Holder { actor, since } = self;
+        write!(
+            f,
+            "`rotate {}` (pid {} on {}, {}), since {since:.0}",
+            actor.command, actor.pid, actor.host, actor.user
+        )
+    }
+}
+
+impl OperationLock {
+    /// Waits at most `wait` for the key's operation lock.
+    ///
+    /// The sentinel `<key>.lock` is created when missing and never renamed or unlinked: a lock on a
+    /// name that someone can replace is no lock.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] with the holder after the wait; [`StoreError::Unsafe`] where the file
+    /// system does not lock.
+    pub async fn acquire(
+        directory: &Path,
+        key: &str,
+        command: &str,
+        clock: &dyn Clock,
+        wait: Duration,
+    ) -> Result<Self, StoreError> {
+        let path = directory.join(format!("{key}.lock"));
+        let mut file = open_sentinel(&path)?;
+        let begun = clock.now();
+        loop {
+            if try_lock(&file, &path)? {
+                let holder = Holder { actor: Actor::of_this_process(command), since: clock.now().wall };
+                // Who holds it is a courtesy; not being able to say so is no reason to stop.
+                if let Err(error) = write_holder(&mut file, &holder) {
+                    tracing::warn!("cannot write the holder into {}: {error}", path.display());
+                }
+                return Ok(Self { _file: file });
+            }
+            if elapsed(&begun, &clock.now()).seconds >= wait.as_secs() {
+                let holder = read_holder(&mut file, clock.now().wall);
+                return Err(StoreError::Locked { key: key.to_owned(), holder });
+            }
+            clock.sleep(POLL).await;
+        }
+    }
+}
+
+/// The short lock around one commit or one journal entry; taken also by an emergency that goes on
+/// without the operation lock.
+pub(super) struct CommitLock {
+    _file: File,
+}
+
+impl CommitLock {
+    pub(super) fn acquire(directory: &Path, key: &str) -> Result<Self, StoreError> {
+        let path = directory.join(format!("{key}.commit"));
+        let file = open_sentinel(&path)?;
+        for _ in 0..COMMIT_POLLS_LIMIT {
+            if try_lock(&file, &path)? {
+                return Ok(Self { _file: file });
+            }
+            // Held for a few fsyncs at most, and only where an emergency runs beside a command.
+            std::thread::sleep(COMMIT_POLL);
+        }
+        Err(StoreError::Io {
+            what: "a commit by another process does not end:",
+            path,
+            source: std::io::Error::from(std::io::ErrorKind::TimedOut),
+        })
+    }
+}
+
+fn open_sentinel(path: &PathBuf) -> Result<File, StoreError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
+    safety::open(path, &mut options)?.ok_or_else(|| StoreError::Io {
+        what: "cannot create the lock",
+        path: path.clone(),
+        source: missing(),
+    })
+}
+
+fn try_lock(file: &File, path: &Path) -> Result<bool, StoreError> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(source)) => Err(StoreError::Unsafe {
+            path: path.to_owned(),
+            reason: format!("its file system does not lock: {source}"),
+            remedy: "use a state directory on a local file system".to_owned(),
+        }),
+    }
+}
+
+fn write_holder(file: &mut File, holder: &Holder) -> std::io::Result<()> {
+    let text = serde_json::to_vec(holder)?;
+    file.rewind()?;
+    file.set_len(0)?;
+    file.write_all(&text)
+}
+
+fn read_holder(file: &mut File, now: Timestamp) -> Holder {
+    let mut text = String::new();
+    let read = file.rewind().and_then(|()| Read::by_ref(file).take(4096).read_to_string(&mut text));
+    read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or(Holder {
+        actor: Actor {
+            user: "unknown user".to_owned(),
+            host: "unknown host".to_owned(),
+            pid: 0,
+            command: "(unknown)".to_owned(),
+        },
+        since: now,
+    })
+}

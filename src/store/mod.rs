@@ -1,0 +1,139 @@
+//! Where state and journal live: the port for state, and the local directory that is its first adapter.
+
+pub mod actor;
+pub mod format;
+pub mod journal;
+pub mod json_file;
+pub mod lock;
+pub mod safety;
+pub mod spool;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use sha2::{Digest, Sha256};
+
+use crate::error::Failure;
+use crate::exit::ExitCode;
+
+/// Keeps one document of bytes a key, changed only by compare-and-swap.
+///
+/// # Guarantees
+/// - `load` gives a whole document that some `compare_and_swap` committed, never a mixture.
+/// - `compare_and_swap` changes the document only where its version is still `expected` (`None`: where
+///   there is no document yet), and after `Committed` it survives a power cut.
+///
+/// # Assumptions
+/// Callers re-read after anything but `Committed`.
+///
+/// # Caveats
+/// Synchronous on purpose: every commit is a barrier that nothing may overtake. An adapter for a
+/// remote store runs its client on a thread of its own.
+///
+/// # Errors
+/// `load` fails for a document that is unsafe to read; a swap has its own four outcomes.
+pub trait StateStore {
+    /// The document and its version; `None` where there is none.
+    fn load(&self, key: &str) -> Result<Option<Stored>, StoreError>;
+
+    /// Replaces the document if it is still the one that was read.
+    fn compare_and_swap(&self, key: &str, expected: Option<&Version>, bytes: &[u8]) -> Swap;
+}
+
+/// One document as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    pub bytes: Vec<u8>,
+    pub version: Version,
+}
+
+/// What tells one content of a document from every other. Opaque to callers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version(String);
+
+impl Version {
+    /// The version of a document that has no version of its own: the SHA-256 of its bytes.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self(hex(&Sha256::digest(bytes)))
+    }
+}
+
+/// What came of a compare-and-swap.
+#[derive(Debug)]
+pub enum Swap {
+    Committed(Version),
+    /// Someone else changed the document first; it is as they left it.
+    Conflict,
+    /// Not changed, for this reason.
+    Failed(StoreError),
+    /// Perhaps changed: load it again before deciding anything.
+    Unknown(StoreError),
+}
+
+/// Why state or journal could not be used. Every kind has its section in the runbook.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("{what} {}", path.display())]
+    Io {
+        what: &'static str,
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{} is not safe to use: {reason}", path.display())]
+    Unsafe { path: PathBuf, reason: String, remedy: String },
+    #[error("{} is damaged: {reason}", path.display())]
+    Damaged { path: PathBuf, reason: String },
+    #[error("{} was written by a newer version (schema {schema})", path.display())]
+    Newer { path: PathBuf, schema: u64 },
+    #[error("the key `{key}` is locked by {holder}")]
+    Locked { key: String, holder: lock::Holder },
+}
+
+impl StoreError {
+    /// The same for the operator.
+    pub fn into_failure(self) -> Failure {
+        let message = self.to_string();
+        match self {
+            StoreError::Io { source, .. } => Failure::new(
+                ExitCode::State,
+                message,
+                "mend the disk or its permissions, then run the same command again; \
+                 see runbook.md, section \"Exit 5\"",
+            )
+            .caused_by(&source),
+            StoreError::Unsafe { remedy, .. } => Failure::new(ExitCode::State, message, remedy),
+            StoreError::Damaged { .. } => Failure::new(
+                ExitCode::State,
+                message,
+                "do not edit it; follow runbook.md, section \"Restoring a damaged state\"",
+            ),
+            StoreError::Newer { .. } => Failure::new(
+                ExitCode::State,
+                message,
+                "update this `rotate` to at least the version that wrote it; \
+                 until then only `status`, `key` and `history` work",
+            ),
+            StoreError::Locked { .. } => Failure::new(
+                ExitCode::Locked,
+                message,
+                "let that command end and run yours again; a dead process holds no lock",
+            ),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        error.into_failure()
+    }
+}
+
+/// Lower-case hex of bytes.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,151 @@
+//! Which directories and files are fit to hold state.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use super::StoreError;
+
+/// No state or journal file is larger; a larger one is not ours.
+const FILE_BYTES_LIMIT: u64 = 256 << 20;
+
+/// That the state directory is a real directory, ours, and writable by nobody else.
+///
+/// # Errors
+/// [`StoreError::Unsafe`] with the command that mends it; [`StoreError::Io`] where it cannot be read
+/// (also where it does not exist).
+pub fn check_directory(directory: &Path) -> Result<(), StoreError> {
+    let metadata = std::fs::symlink_metadata(directory).map_err(|source| StoreError::Io {
+        what: "cannot read the state directory",
+        path: directory.to_owned(),
+        source,
+    })?;
+    if metadata.is_symlink() {
+        return Err(unsafe_path(
+            directory,
+            "it is a symbolic link",
+            format!("name the real directory: `rotate --state \"$(realpath {})\" …`", directory.display()),
+        ));
+    }
+    if !metadata.is_dir() {
+        return Err(unsafe_path(
+            directory,
+            "it is not a directory",
+            "move it away, or choose another with --state",
+        ));
+    }
+    check_owner_and_mode(directory, &metadata, "chmod 700")
+}
+
+/// Makes the state directory and the ones below it, each with mode 0700.
+///
+/// # Errors
+/// [`StoreError::Io`].
+pub fn create_directory(directory: &Path) -> Result<(), StoreError> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|source| {
+        StoreError::Io { what: "cannot create the directory", path: directory.to_owned(), source }
+    })
+}
+
+/// Reads a whole file that must be a regular one, ours, and writable by nobody else; `None` where it
+/// does not exist.
+///
+/// # Errors
+/// [`StoreError::Unsafe`] for a symbolic link or loose permissions, [`StoreError::Io`] otherwise.
+pub fn read_file(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    let Some(mut file) = open(path, OpenOptions::new().read(true))? else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::new();
+    Read::by_ref(&mut file)
+        .take(FILE_BYTES_LIMIT)
+        .read_to_end(&mut bytes)
+        .map_err(|source| StoreError::Io { what: "cannot read", path: path.to_owned(), source })?;
+    Ok(Some(bytes))
+}
+
+/// Opens a file under the same conditions; `None` where it does not exist and is not to be created.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, StoreError> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::CLOEXEC | rustix::fs::OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).unwrap_or(0);
+    let file = match options.mode(0o600).custom_flags(flags).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if is_symlink(path) => {
+            let remedy = format!("find out who made it, then remove it: `ls -l {}`", path.display());
+            return Err(unsafe_path(path, &format!("it is a symbolic link ({error})"), remedy));
+        }
+        Err(source) => return Err(StoreError::Io { what: "cannot open", path: path.to_owned(), source }),
+    };
+    let metadata = file.metadata().map_err(|source| StoreError::Io {
+        what: "cannot read",
+        path: path.to_owned(),
+        source,
+    })?;
+    if !metadata.is_file() {
+        return Err(unsafe_path(path, "it is not a regular file", "move it away and run the command again"));
+    }
+    check_owner_and_mode(path, &metadata, "chmod 600")?;
+    Ok(Some(file))
+}
+
+fn is_symlink(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
+}
+
+fn check_owner_and_mode(path: &Path, metadata: &Metadata, mend: &str) -> Result<(), StoreError> {
+    let own = rustix::process::geteuid().as_raw();
+    if metadata.uid() != own && metadata.uid() != 0 && own != 0 {
+        let reason = format!("it belongs to uid {}, and this process runs as uid {own}", metadata.uid());
+        return Err(unsafe_path(path, &reason, "run `rotate` as the user who owns the state directory"));
+    }
+    if metadata.mode() & 0o022 != 0 {
+        let reason = format!("others can write it (mode {:o})", metadata.mode() & 0o7777);
+        let remedy = format!(
+            "make sure that nobody changed it, then `{mend} {}`; see runbook.md, section \"Exit 5\"",
+            path.display()
+        );
+        return Err(unsafe_path(path, &reason, remedy));
+    }
+    Ok(())
+}
+
+/// That locks hold on the directory's file system.
+///
+/// # Errors
+/// [`StoreError::Unsafe`] for NFS, SMB and FUSE, whose locks depend on mount options, servers and
+/// clients that cannot be judged from here. Magic numbers: statfs(2).
+#[cfg(target_os = "linux")]
+pub fn check_file_system(directory: &Path) -> Result<(), StoreError> {
+    let kind = match rustix::fs::statfs(directory) {
+        // The magic numbers are 32 bits wide; the field's width and sign differ between platforms.
+        Ok(statistics) => statistics.f_type as u32,
+        Err(_) => return Ok(()),
+    };
+    let name = match kind {
+        0x6969 => "NFS",
+        0x517b | 0xff53_4d42 | 0xfe53_4d42 => "SMB",
+        0x6573_5546 => "FUSE",
+        _ => return Ok(()),
+    };
+    Err(unsafe_path(
+        directory,
+        &format!("it is on a {name} file system, where locks may not hold"),
+        "use a local directory, or set `allow_network_state = true` in rotate.toml if you know that \
+         locks hold there",
+    ))
+}
+
+/// See the Linux version; elsewhere the kind of file system is not known and the operator decides.
+#[cfg(not(target_os = "linux"))]
+pub fn check_file_system(_directory: &Path) -> Result<(), StoreError> {
+    Ok(())
+}
+
+fn unsafe_path(path: &Path, reason: &str, remedy: impl Into<String>) -> StoreError {
+    StoreError::Unsafe { path: path.to_owned(), reason: reason.to_owned(), remedy: remedy.into() }
+}
