@@ -1,0 +1,87 @@
+//! What has to hold between the settings of a key, and between keys.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::document::Document;
+use super::duration::{friendly_duration, spelled};
+use super::key::ReadKey;
+use super::settings::SlotsSettings;
+use crate::error::Failure;
+
+/// Refuses a grace that is not longer than its floor (DESIGN, invariant 6).
+pub(super) fn grace(document: &Document<'_>, key: &ReadKey) -> Result<(), Failure> {
+    let settings = &key.settings;
+    let floor = settings.grace_floor();
+    if settings.grace > floor {
+        return Ok(());
+    }
+    let slowest = settings.targets.iter().max_by_key(|target| target.refresh);
+    let of_target = slowest.map_or_else(String::new, |target| format!(" of {}", target.id));
+    let terms = [
+        (settings.longest_job, "longest_job", String::new()),
+        (settings.slowest_refresh(), "refresh", of_target),
+        (settings.provider.propagation(), "provider propagation", String::new()),
+    ];
+    let spoken: Vec<String> =
+        terms.iter().map(|(length, term, of)| format!("{term} {}{of}", friendly_duration(*length))).collect();
+    let dominating =
+        terms.iter().rev().max_by_key(|(length, ..)| *length).map_or("longest_job", |(_, term, _)| term);
+    let message = format!(
+        "grace {} of [keys.{}] must be longer than its floor of {}: {}; {dominating} dominates",
+        friendly_duration(settings.grace),
+        settings.name,
+        friendly_duration(floor),
+        spoken.join(" + "),
+    );
+    let hint = format!(
+        "set grace = \"{}\" or longer in [keys.{}], or shorten {dominating} if it is too pessimistic",
+        spelled(enough(floor)),
+        settings.name
+    );
+    Err(document.failure(key.grace_at, message, hint))
+}
+
+/// A round time above the floor.
+fn enough(floor: Duration) -> Duration {
+    let step_seconds = if floor.as_secs() < 60 { 1 } else { 60 };
+    Duration::from_secs((floor.as_secs() / step_seconds + 1) * step_seconds)
+}
+
+/// Refuses keys whose names differ only in case: their state files are one on some file systems.
+pub(super) fn names(document: &Document<'_>, keys: &[ReadKey]) -> Result<(), Failure> {
+    let mut seen: BTreeMap<String, &ReadKey> = BTreeMap::new();
+    for key in keys {
+        if let Some(other) = seen.insert(key.settings.name.to_ascii_lowercase(), key) {
+            let message = format!(
+                "the keys `{}` (line {}) and `{}` differ only in case: on some file systems they would share a \
+                 state file",
+                other.settings.name,
+                document.line(other.at),
+                key.settings.name,
+            );
+            return Err(document.failure(key.at, message, "rename one of them"));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a variable that is a slot of two keys.
+pub(super) fn slot_variables(document: &Document<'_>, keys: &[ReadKey]) -> Result<(), Failure> {
+    let mut seen: BTreeMap<&str, &ReadKey> = BTreeMap::new();
+    for key in keys.iter().filter(|key| key.settings.slots == SlotsSettings::Env) {
+        for variable in [&key.settings.primary_env, &key.settings.secondary_env] {
+            if let Some(other) = seen.insert(variable, key) {
+                let message = format!(
+                    "the keys `{}` (line {}) and `{}` both use the variable {variable} as a slot",
+                    other.settings.name,
+                    document.line(other.at),
+                    key.settings.name,
+                );
+                let hint = "set primary_env and secondary_env so that every key has variables of its own";
+                return Err(document.failure(key.at, message, hint));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! The names `rotate.toml` may use. docs/reference/configuration.md lists every one; a test compares.
+
+/// Fields outside every table, and the tables themselves.
+pub const TOP_LEVEL: &[&str] = &["state", "allow_network_state", "defaults", "providers", "keys"];
+
+/// Fields of `[keys.NAME]`, in the order of the reference.
+pub const KEY: &[&str] = &[
+    "provider",
+    "workspace",
+    "environment",
+    "purpose",
+    "owner",
+    "monthly_limit",
+    "revoke_scope",
+    "primary_env",
+    "secondary_env",
+    "slots",
+    "probe",
+    "probe_model",
+    "probe_attempts",
+    "probe_interval",
+    "longest_job",
+    "grace",
+    "require",
+    "usage_quiet",
+    "usage_lag",
+    "rotate_every",
+    "undo_window",
+    "revoke_timeout",
+    "manual_revoke_wait",
+    "lock_wait",
+    "targets",
+];
+
+/// Known providers.
+pub const PROVIDERS: &[&str] = &["anthropic"];
+
+/// Fields of `[providers.anthropic]`.
+pub const ANTHROPIC: &[&str] = &["base_url", "admin_key", "timeout", "propagation"];
+
+/// Types of `slots`.
+pub const SLOTS_TYPES: &[&str] = &["file", "env"];
+
+/// Fields of `slots`.
+pub const SLOTS: &[&str] = &["type"];
+
+/// Types of a target.
+pub const TARGET_TYPES: &[&str] = &["dotenv", "file", "command"];
+
+/// Fields of a target of type `dotenv`.
+pub const DOTENV: &[&str] = &["type", "name", "refresh", "path", "variable"];
+
+/// Fields of a target of type `file`.
+pub const FILE: &[&str] = &["type", "name", "refresh", "path"];
+
+/// Fields of a target of type `command`.
+pub const COMMAND: &[&str] = &["type", "name", "refresh", "command", "read_back", "timeout", "stdin_newline"];
+
+/// Where a field that stands in the wrong place belongs.
+pub(super) fn home_of(field: &str) -> Option<&'static str> {
+    if field == "targets" {
+        Some("[keys.NAME], as [[keys.NAME.targets]]")
+    } else if KEY.contains(&field) {
+        Some("[keys.NAME] or [defaults]")
+    } else if ANTHROPIC.contains(&field) {
+        Some("[providers.NAME]")
+    } else if DOTENV.contains(&field) || COMMAND.contains(&field) {
+        Some("[[keys.NAME.targets]]")
+    } else if TOP_LEVEL.contains(&field) {
+        Some("the top of the file, before the first table")
+    } else {
+        None
+    }
+}
