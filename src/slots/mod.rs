@@ -1,0 +1,60 @@
+//! Where a key's two overlapping values live: the port, and one file per kind of place.
+
+pub mod env;
+pub mod file;
+
+use async_trait::async_trait;
+
+use crate::rotation::credential::SlotName;
+use crate::secret::{Fingerprint, Secret};
+
+/// The pair of places that hold a key's two values.
+///
+/// # Guarantees
+/// - `write` names the slot and the value and may be repeated; after `Ok` a `read` of that slot,
+///   also after a power cut, gives that value.
+/// - `erase` may be repeated, and never touches a value other than the one named.
+///
+/// # Assumptions
+/// The caller holds the key's operation lock, or has taken over in an emergency.
+///
+/// # Caveats
+/// Where a person places the values ([`Slots::placed_by_person`]), `write` verifies instead of
+/// writing, and `erase` does nothing.
+///
+/// # Errors
+/// [`SlotError`], which ends in a remedy and contains no value.
+#[async_trait(?Send)]
+pub trait Slots {
+    /// Where a slot's value is, for people: a path or a variable name.
+    fn location(&self, slot: SlotName) -> String;
+
+    /// Whether calls wait for a network and so need the runtime.
+    fn needs_runtime(&self) -> bool {
+        false
+    }
+
+    /// Whether a person places values here and `write` only verifies them.
+    fn placed_by_person(&self) -> bool {
+        false
+    }
+
+    /// The value in the slot; `None` where the slot is empty.
+    async fn read(&self, slot: SlotName) -> Result<Option<Secret>, SlotError>;
+
+    /// Puts the value into the slot, replacing what is there.
+    async fn write(&self, slot: SlotName, value: &Secret) -> Result<(), SlotError>;
+
+    /// Removes the value with this fingerprint from the slot; another value, or none, is left alone.
+    async fn erase(&self, slot: SlotName, fingerprint: Fingerprint) -> Result<(), SlotError>;
+}
+
+/// Why a slot could not be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct SlotError {
+    pub message: String,
+    pub remedy: String,
+    #[source]
+    pub source: Option<std::io::Error>,
+}

@@ -1,0 +1,51 @@
+//! Where consumers read the active value: the port, and one file per kind of place.
+
+pub mod command;
+pub mod dotenv;
+pub mod file;
+
+use async_trait::async_trait;
+
+use crate::rotation::credential::{ReadBack, TargetId};
+use crate::secret::Secret;
+
+/// A place where consumers read the active value.
+///
+/// # Guarantees
+/// - `write` may be repeated with the same value; a reader sees the old value or the new one whole,
+///   never a part.
+/// - Nothing but the value changes: every other byte, the mode and the owner stay as they were.
+/// - No text in an error or answer contains the value.
+///
+/// # Assumptions
+/// One process writes a target at a time, or the adapter takes a lock of its own.
+///
+/// # Caveats
+/// A target without read-back answers [`ReadBack::NotReadable`]; its write is believed.
+///
+/// # Errors
+/// [`TargetError`], which ends in a remedy.
+#[async_trait(?Send)]
+pub trait Target {
+    /// Its stable name.
+    fn id(&self) -> &TargetId;
+
+    /// Whether a write could work, as far as can be told without writing.
+    async fn check(&self) -> Result<(), TargetError>;
+
+    /// Puts the value where consumers read it.
+    async fn write(&self, value: &Secret) -> Result<(), TargetError>;
+
+    /// What the target holds now. Never `Err`: what cannot be told is `Unknown`.
+    async fn read_back(&self) -> ReadBack;
+}
+
+/// Why a target could not be checked or written.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct TargetError {
+    pub message: String,
+    pub remedy: String,
+    #[source]
+    pub source: Option<std::io::Error>,
+}
