@@ -1,0 +1,241 @@
+//! The one place that names concrete adapters: from settings to ports.
+
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::clock::Clock;
+use crate::config::{
+    AnthropicSettings, Config, Environment, KeySettings, Origin, ProbeKind, ProviderSettings,
+    SecretReference, SlotsSettings, TargetKind, TargetSettings,
+};
+use crate::error::Failure;
+use crate::http;
+use crate::provider::Provider;
+use crate::provider::anthropic::{self, Anthropic};
+use crate::provider::probe::ProbeSettings;
+use crate::rotation::grace::GracePolicy;
+use crate::rotation::plan::Policy;
+use crate::secret::Secret;
+use crate::slots::Slots;
+use crate::slots::env::EnvSlots;
+use crate::slots::file::FileSlots;
+use crate::store::journal::Journal;
+use crate::store::json_file::JsonFileStore;
+use crate::store::spool::Spool;
+use crate::target::Target;
+use crate::target::command::CommandTarget;
+use crate::target::dotenv::DotenvTarget;
+use crate::target::file::FileTarget;
+use crate::workflow::ports::{Narrator, Ports, Settings};
+
+/// Whether a command needs the admin key that the configuration names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminKey {
+    /// It must resolve.
+    Needed,
+    /// Not asked for: what the command does needs none.
+    NotNeeded,
+    /// An emergency: where it does not resolve, a person revokes at the console.
+    IfAvailable,
+}
+
+/// What every operation of this process shares.
+pub struct Surroundings<'a> {
+    pub environment: &'a Environment,
+    pub clock: Rc<dyn Clock>,
+    pub narrator: Rc<dyn Narrator>,
+}
+
+/// The ports of one key, for a command that changes something. Makes the state directory when missing.
+///
+/// # Errors
+/// Exit 3 where the admin key does not resolve, 5 where the state directory is not safe.
+pub fn ports(
+    config: &Config,
+    key: &KeySettings,
+    admin_key: AdminKey,
+    surroundings: &Surroundings<'_>,
+    removed_variables: &[String],
+) -> Result<Ports, Failure> {
+    let store = JsonFileStore::open_for_change(&config.state_directory, config.allow_network_state)?;
+    let provider = provider(key, admin_key, surroundings)?;
+    let removed = secret_variables(config, removed_variables);
+    let targets: Vec<Box<dyn Target>> =
+        key.targets.iter().map(|settings| target(settings, &config.state_directory, &removed)).collect();
+    let settings = settings(config, key, provider.as_ref(), &targets);
+    Ok(Ports {
+        provider,
+        slots: slots(key, &config.state_directory),
+        targets,
+        store: Box::new(store),
+        journal: Journal::new(&config.state_directory, &key.name),
+        spool: Spool::new(&config.state_directory, &key.name),
+        clock: Rc::clone(&surroundings.clock),
+        narrator: Rc::clone(&surroundings.narrator),
+        settings,
+    })
+}
+
+/// The slots of one key.
+pub fn slots(key: &KeySettings, state_directory: &Path) -> Box<dyn Slots> {
+    match key.slots {
+        SlotsSettings::File => Box::new(FileSlots::new(state_directory, &key.name)),
+        SlotsSettings::Env => {
+            Box::new(EnvSlots::of_process(key.primary_env.clone(), key.secondary_env.clone()))
+        }
+    }
+}
+
+/// The store for readers; it makes nothing.
+///
+/// # Errors
+/// Exit 5 where the state directory is missing or not safe.
+pub fn store(state_directory: &Path) -> Result<JsonFileStore, Failure> {
+    Ok(JsonFileStore::open(state_directory)?)
+}
+
+/// A name for a new rotation: the day and eight random hex digits.
+///
+/// # Errors
+/// The system has no randomness to give.
+pub fn rotation_id(now: Timestamp) -> Result<String, Failure> {
+    let mut random = [0; 4];
+    fill_random(&mut random, now)
+        .map_err(|error| Failure::unexpected(format!("the system gives no random bytes: {error}")))?;
+    let day = now.strftime("%Y-%m-%d");
+    Ok(format!("{day}-{:08x}", u32::from_be_bytes(random)))
+}
+
+fn fill_random(bytes: &mut [u8; 4], now: Timestamp) -> Result<(), getrandom::Error> {
+    // Tests inject randomness; a release build has no such door.
+    #[cfg(debug_assertions)]
+    if let Some(seed) = std::env::var_os("ROTATE_TEST_SEED") {
+        let text = format!("{} {now}", seed.to_string_lossy());
+        let fingerprint = crate::secret::Fingerprint::of(text.as_bytes()).to_string();
+        let number = u32::from_str_radix(&fingerprint[..8], 16).unwrap_or_default();
+        *bytes = number.to_be_bytes();
+        return Ok(());
+    }
+    let _ = now;
+    getrandom::fill(bytes)
+}
+
+fn provider(
+    key: &KeySettings,
+    admin_key: AdminKey,
+    surroundings: &Surroundings<'_>,
+) -> Result<Box<dyn Provider>, Failure> {
+    match &key.provider {
+        ProviderSettings::Anthropic(settings) => {
+            let admin_key = admin_secret(settings, admin_key, surroundings)?;
+            let http = http::Client::new(settings.timeout)?;
+            let probe = match key.probe {
+                ProbeKind::Models => anthropic::ProbeKind::Models,
+                ProbeKind::Inference => anthropic::ProbeKind::Inference {
+                    model: key
+                        .probe_model
+                        .clone()
+                        .unwrap_or_else(|| anthropic::DEFAULT_PROBE_MODEL.to_owned()),
+                },
+            };
+            let adapter = anthropic::Settings { base_url: settings.base_url.clone(), probe };
+            Ok(Box::new(Anthropic::new(http, Rc::clone(&surroundings.clock), adapter, admin_key)))
+        }
+    }
+}
+
+fn admin_secret(
+    settings: &AnthropicSettings,
+    wanted: AdminKey,
+    surroundings: &Surroundings<'_>,
+) -> Result<Option<Secret>, Failure> {
+    let Some(reference) = settings.admin_key.as_ref().filter(|_| wanted != AdminKey::NotNeeded) else {
+        return Ok(None);
+    };
+    let origin = Origin::Configuration("providers.anthropic.admin_key");
+    match reference.resolve(origin, surroundings.environment, &mut io::empty()) {
+        Ok(secret) => Ok(Some(secret)),
+        Err(failure) if wanted == AdminKey::IfAvailable => {
+            surroundings.narrator.warn(&format!("going on without the admin key: {failure}"));
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn target(settings: &TargetSettings, state_directory: &Path, removed: &[String]) -> Box<dyn Target> {
+    let locks = state_directory.join("targets");
+    match &settings.kind {
+        TargetKind::Dotenv { path, variable } => {
+            Box::new(DotenvTarget::new(path.clone(), variable.clone(), locks))
+        }
+        TargetKind::File { path } => Box::new(FileTarget::new(path.clone(), locks)),
+        TargetKind::Command { command, read_back, timeout, stdin_newline } => {
+            let target = CommandTarget::new(
+                command.clone(),
+                read_back.clone(),
+                *timeout,
+                *stdin_newline,
+                removed.to_vec(),
+            );
+            Box::new(target.named(settings.id.clone()))
+        }
+    }
+}
+
+/// Variables that may hold a secret and are none of a child's business.
+fn secret_variables(config: &Config, more: &[String]) -> Vec<String> {
+    let mut names = more.to_vec();
+    for key in config.keys.values() {
+        names.push(key.primary_env.clone());
+        names.push(key.secondary_env.clone());
+        let ProviderSettings::Anthropic(settings) = &key.provider;
+        if let Some(SecretReference::Environment(name)) = &settings.admin_key {
+            names.push(name.clone());
+        }
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn settings(
+    config: &Config,
+    key: &KeySettings,
+    provider: &dyn Provider,
+    targets: &[Box<dyn Target>],
+) -> Settings {
+    Settings {
+        key: key.name.clone(),
+        primary_env: key.primary_env.clone(),
+        secondary_env: key.secondary_env.clone(),
+        state_directory: config.state_directory.clone(),
+        policy: Policy {
+            grace: GracePolicy {
+                grace_seconds: seconds_up(key.grace),
+                longest_job_seconds: seconds_up(key.longest_job),
+                slowest_refresh_seconds: seconds_up(key.slowest_refresh()),
+                provider_propagation_seconds: seconds_up(key.provider.propagation()),
+            },
+            targets: targets.iter().map(|target| target.id().clone()).collect(),
+            capabilities: provider.capabilities(),
+            workspace: key.workspace.clone(),
+            required_evidence: key.require.clone(),
+            undo_seconds: key.undo_window.as_secs(),
+        },
+        probe: ProbeSettings::new(key.probe_attempts, key.probe_interval),
+        rotate_every: key.rotate_every,
+        revoke_timeout: key.revoke_timeout,
+        manual_revoke_wait: key.manual_revoke_wait,
+        lock_wait: key.lock_wait,
+    }
+}
+
+/// Whole seconds, never fewer than the duration: a window may only grow by rounding.
+fn seconds_up(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}

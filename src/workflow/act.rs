@@ -1,0 +1,220 @@
+//! Doing one thing to the world: intent before, outcome after.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+
+use super::driver::Drive;
+use crate::crash;
+use crate::error::Failure;
+use crate::exit::ExitCode;
+use crate::provider::Outcome;
+use crate::rotation::credential::{Credential, ReadBack, SlotName, TargetId, TargetSet};
+use crate::rotation::effect::Effect;
+use crate::rotation::event::Event;
+use crate::rotation::phase::{Phase, Propagation};
+use crate::secret::{Fingerprint, Secret};
+use crate::slots::SlotError;
+use crate::target::Target;
+
+/// Performs one effect. The outcome is committed, or is a fact for the next plan.
+///
+/// # Errors
+/// The store failed, or a slot did; the intent stays, and running the command again resumes.
+pub(super) async fn perform(drive: &mut Drive<'_, '_>, effect: Effect) -> Result<(), Failure> {
+    drive.intend(&effect)?;
+    crash::point("before the effect");
+    match effect {
+        Effect::StoreAdopted { slot, credential } => {
+            store(drive, slot, &credential).await?;
+            let at = drive.now().wall;
+            drive.record(&Event::Adopted { credential, slot, at })
+        }
+        Effect::StoreStaged { slot, credential, rotation } => {
+            store(drive, slot, &credential).await?;
+            drive.record(&Event::Staged { slot, credential, rotation })
+        }
+        Effect::WriteTargets { targets, fingerprint } => write_targets(drive, &targets, fingerprint).await,
+        Effect::Erase { slot, fingerprints } => {
+            for fingerprint in fingerprints {
+                let erased = drive.ports.slots.erase(slot, fingerprint).await;
+                erased.map_err(|error| slot_failure(error, ExitCode::State))?;
+            }
+            crash::point("after the effect");
+            let event = erased(drive);
+            drive.record(&event)
+        }
+        Effect::Revoke { id, fingerprint } => {
+            drive.ports.narrator.waiting(&format!("revoking {fingerprint} ({id}) …"));
+            let outcome = drive.ports.provider.revoke(&id).await;
+            drive.called(fingerprint, outcome);
+            Ok(())
+        }
+        Effect::Reactivate { id, fingerprint } => {
+            drive.ports.narrator.waiting(&format!("reactivating {fingerprint} ({id}) …"));
+            let outcome = drive.ports.provider.reactivate(&id).await;
+            let takes_back = !matches!(drive.state().map(|state| &state.phase), Some(Phase::Revoked { .. }));
+            if takes_back && matches!(outcome, Outcome::Done(())) {
+                drive.facts.taken_back = Some(why_taken_back(drive, fingerprint));
+            }
+            drive.called(fingerprint, outcome);
+            Ok(())
+        }
+        Effect::Delete { id, fingerprint } => {
+            let outcome = drive.ports.provider.delete(&id).await;
+            if matches!(outcome, Outcome::Done(())) {
+                forget_value(drive, fingerprint).await;
+            }
+            drive.called(fingerprint, outcome);
+            Ok(())
+        }
+    }
+}
+
+impl Drive<'_, '_> {
+    /// Takes in what a call about a credential came to, and forgets what it may have changed.
+    fn called(&mut self, fingerprint: Fingerprint, outcome: Outcome<()>) {
+        crash::point("after the effect");
+        let active = self.state().map(|state| state.active().fingerprint);
+        self.facts.probes.remove(&fingerprint);
+        if let Some(active) = active {
+            self.facts.probes.remove(&active);
+        }
+        self.facts.key_statuses.remove(&fingerprint);
+        match outcome {
+            Outcome::Done(()) => {
+                self.confirmed_at = Some(self.ports.clock.now());
+                self.facts.confirmed_calls.insert(fingerprint);
+            }
+            Outcome::Refused(detail) => {
+                self.facts.refused.insert(fingerprint, detail);
+            }
+            Outcome::Unknown(detail) => self.not_told(fingerprint, detail),
+        }
+    }
+
+    /// Counts a call whose outcome is not known.
+    pub(super) fn not_told(&mut self, fingerprint: Fingerprint, detail: String) {
+        let unknown = self.facts.unknown_calls.entry(fingerprint).or_default();
+        unknown.count += 1;
+        unknown.detail = detail;
+    }
+}
+
+async fn store(drive: &mut Drive<'_, '_>, slot: SlotName, credential: &Credential) -> Result<(), Failure> {
+    let accepted = drive
+        .materials
+        .accepted(credential.fingerprint)
+        .ok_or_else(|| Failure::unexpected("a value was to be stored that was not seen to be accepted"))?;
+    let place = drive.ports.slots.location(slot);
+    let code = if drive.ports.slots.placed_by_person() { ExitCode::Person } else { ExitCode::State };
+    if let Err(error) = drive.ports.slots.write(slot, accepted.value()).await {
+        if drive.state().is_some() {
+            drive.record(&Event::IntentDropped { reason: error.to_string() })?;
+        }
+        return Err(slot_failure(error, code));
+    }
+    crash::point("after the effect");
+    drive.ports.narrator.say(&format!("{} is in {place} ({slot})", credential.fingerprint));
+    Ok(())
+}
+
+async fn write_targets(
+    drive: &mut Drive<'_, '_>,
+    targets: &TargetSet,
+    fingerprint: Fingerprint,
+) -> Result<(), Failure> {
+    let value = drive
+        .materials
+        .get(fingerprint, drive.locked.state(), &*drive.ports.slots)
+        .await
+        .map_err(|reason| value_missing(drive, reason))?;
+    let writes = drive
+        .ports
+        .targets
+        .iter()
+        .filter(|target| targets.contains(target.id()))
+        .map(|target| async { (target.id().clone(), write_one(&**target, &value).await) });
+    let outcomes: BTreeMap<TargetId, Propagation> = join_all(writes).await.into_iter().collect();
+    crash::point("after the effect");
+    for (target, outcome) in &outcomes {
+        if let Propagation::Failed { reason } = outcome {
+            drive.facts.failed_targets.insert(target.clone(), reason.clone());
+            drive.ports.narrator.warn(&format!("{target}: {reason}"));
+        } else {
+            drive.ports.narrator.say(&format!("{target}: {}", outcome.name()));
+        }
+    }
+    drive.facts.target_reads = None;
+    drive.record(&Event::TargetsWritten { outcomes })
+}
+
+/// Writes one target and believes only what is read back, where anything can be.
+async fn write_one(target: &dyn Target, value: &Secret) -> Propagation {
+    if let Err(error) = target.write(value).await {
+        let mut reason = error.to_string();
+        if let Some(source) = &error.source {
+            reason.push_str(&format!(": {source}"));
+        }
+        return Propagation::Failed { reason: format!("{reason}; {}", error.remedy) };
+    }
+    match target.read_back().await {
+        ReadBack::Holds(found) if found == value.fingerprint() => Propagation::Confirmed,
+        ReadBack::Holds(found) => Propagation::Failed {
+            reason: format!("written, but read back as {found}: something else writes it"),
+        },
+        ReadBack::Absent => Propagation::Failed { reason: "written, but read back as empty".to_owned() },
+        ReadBack::NotReadable => Propagation::Written,
+        ReadBack::Unknown(reason) => {
+            Propagation::Failed { reason: format!("written, but not read back: {reason}") }
+        }
+    }
+}
+
+fn erased(drive: &Drive<'_, '_>) -> Event {
+    match drive.state().map(|state| &state.phase) {
+        Some(Phase::Promoted { .. }) => {
+            Event::RolledBack { targets: drive.ports.settings.policy.targets.clone() }
+        }
+        _ => Event::StagedDropped { reason: "aborted".to_owned() },
+    }
+}
+
+/// After a purge the dead value serves nobody; being unable to erase it does not undo the purge.
+async fn forget_value(drive: &Drive<'_, '_>, fingerprint: Fingerprint) {
+    let Some(slot) = drive.state().and_then(|state| state.slot_of(fingerprint)) else {
+        return;
+    };
+    if let Err(error) = drive.ports.slots.erase(slot, fingerprint).await {
+        drive.ports.narrator.warn(&format!("the purged value stays in its slot: {error}"));
+    }
+}
+
+fn why_taken_back(drive: &Drive<'_, '_>, fingerprint: Fingerprint) -> String {
+    use crate::rotation::credential::Verdict;
+    match drive.facts.probes.get(&fingerprint) {
+        Some(Verdict::Accepted) => "the provider confirmed the revocation, but the old credential went on being \
+                                    accepted: the id is not its own, or the provider lags beyond revoke_timeout"
+            .to_owned(),
+        _ => "after the revocation the active credential was refused: the revoked id was not the old \
+              credential's own"
+            .to_owned(),
+    }
+}
+
+fn slot_failure(error: SlotError, exit: ExitCode) -> Failure {
+    let failure = Failure::new(exit, error.message.clone(), error.remedy.clone());
+    match &error.source {
+        Some(source) => failure.caused_by(source),
+        None => failure,
+    }
+}
+
+fn value_missing(drive: &Drive<'_, '_>, reason: String) -> Failure {
+    let key = &drive.ports.settings.key;
+    Failure::new(
+        ExitCode::State,
+        format!("the active value of `{key}` is not at hand: {reason}"),
+        format!("put the value back into its slot, or go back to the old one with `rotate abort {key}`"),
+    )
+}

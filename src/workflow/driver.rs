@@ -1,0 +1,173 @@
+//! The loop that moves a key towards a goal, one step at a time.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::locked_state::LockedState;
+use super::materials::Materials;
+use super::ports::Ports;
+use super::{act, observe};
+use crate::error::Failure;
+use crate::rotation::effect::{Effect, Intent};
+use crate::rotation::event::{Event, Proof};
+use crate::rotation::evidence::{self, Item};
+use crate::rotation::phase::KeyState;
+use crate::rotation::plan::{Facts, Goal, Refusal, Step, Wait, plan};
+use crate::rotation::stamp::{Stamp, elapsed, plus_seconds};
+
+/// No goal needs as many steps; a plan that goes in circles ends here.
+const STEPS_LIMIT: usize = 500;
+
+/// Where a drive ended.
+#[derive(Debug)]
+pub(super) enum Arrival {
+    Done,
+    Waiting(Wait),
+    Refused(Refusal),
+}
+
+/// One run towards one goal.
+pub(super) struct Drive<'a, 'lock> {
+    pub(super) ports: &'a Ports,
+    pub(super) locked: &'a mut LockedState<'lock>,
+    pub(super) goal: &'a Goal,
+    pub(super) materials: &'a mut Materials,
+    pub(super) facts: Facts,
+    /// The provider's clock, and when it was read.
+    pub(super) provider_time: Option<(Timestamp, Stamp)>,
+    /// When the provider confirmed the last revocation or reactivation.
+    pub(super) confirmed_at: Option<Stamp>,
+    /// Wait for a person without a limit.
+    pub(super) patient: bool,
+}
+
+impl<'a, 'lock> Drive<'a, 'lock> {
+    pub(super) fn new(
+        ports: &'a Ports,
+        locked: &'a mut LockedState<'lock>,
+        goal: &'a Goal,
+        materials: &'a mut Materials,
+    ) -> Self {
+        Self {
+            ports,
+            locked,
+            goal,
+            materials,
+            facts: Facts::default(),
+            provider_time: None,
+            confirmed_at: None,
+            patient: false,
+        }
+    }
+
+    /// Runs until the goal is reached, refused or has to wait.
+    ///
+    /// # Errors
+    /// The store, a slot or the program itself failed; refusals of the plan are [`Arrival::Refused`].
+    pub(super) async fn run(&mut self) -> Result<Arrival, Failure> {
+        for _ in 0..STEPS_LIMIT {
+            let now = self.now();
+            let step = plan(self.locked.state(), self.goal, &self.facts, &self.ports.settings.policy, &now);
+            tracing::debug!(?step, "next step");
+            match step {
+                Step::Observe(question) => observe::answer(self, question).await,
+                Step::Act(effect) => act::perform(self, effect).await?,
+                Step::Record(event) => self.record(&event)?,
+                Step::Wait(wait) => return Ok(Arrival::Waiting(wait)),
+                Step::Done => return Ok(Arrival::Done),
+                Step::Refused(refusal) => return Ok(Arrival::Refused(refusal)),
+            }
+        }
+        Err(Failure::unexpected("the plan goes in circles and was stopped"))
+    }
+
+    /// This moment, with the provider's clock carried on from when it was read.
+    pub(super) fn now(&self) -> Stamp {
+        let now = self.ports.clock.now();
+        let provider = self.provider_time.as_ref().map(|(date, seen_at)| {
+            let since_seconds = elapsed(&without_provider(seen_at), &without_provider(&now)).seconds;
+            plus_seconds(*date, since_seconds)
+        });
+        now.with_provider(provider)
+    }
+
+    pub(super) fn state(&self) -> Option<&KeyState> {
+        self.locked.state()
+    }
+
+    /// Writes down that an effect is about to be tried, unless just that stands there already.
+    pub(super) fn intend(&mut self, effect: &Effect) -> Result<(), Failure> {
+        let Some(state) = self.state() else {
+            return Ok(());
+        };
+        if state.intent.as_ref().is_some_and(|intent| intent.effect == *effect) {
+            return Ok(());
+        }
+        let intent =
+            Intent { effect: effect.clone(), command: self.goal.command().to_owned(), begun_at: self.now() };
+        self.record(&Event::Intended { intent })
+    }
+
+    /// Commits an event.
+    pub(super) fn record(&mut self, event: &Event) -> Result<(), Failure> {
+        let now = self.now();
+        let seen = self.evidence_seen(event, &now);
+        let seen = seen.map(|table| ("evidence", table));
+        self.locked.commit(self.ports, self.goal.command(), event, seen, &now)?;
+        if let Some(text) = narration(event) {
+            self.ports.narrator.say(&text);
+        }
+        Ok(())
+    }
+
+    /// The evidence on which a revocation rests goes into the journal with it.
+    fn evidence_seen(&self, event: &Event, now: &Stamp) -> Option<Value> {
+        let rests_on_evidence = match event {
+            Event::Intended { intent } => matches!(intent.effect, Effect::Revoke { .. }),
+            Event::Revoked { .. } => true,
+            _ => false,
+        };
+        let Goal::Finish { accept_unknown } = self.goal else {
+            return None;
+        };
+        if !rests_on_evidence {
+            return None;
+        }
+        let table = evidence::weigh(self.state()?, &self.facts, &self.ports.settings.policy, now)?;
+        let accepted: Vec<_> = accept_unknown.iter().map(|item| item.name()).collect();
+        Some(json!({ "table": table, "accepted_unknown": accepted }))
+    }
+}
+
+/// The items of evidence that `--accept-unknown` names.
+pub type AcceptedItems = BTreeSet<Item>;
+
+fn without_provider(stamp: &Stamp) -> Stamp {
+    stamp.clone().with_provider(None)
+}
+
+fn narration(event: &Event) -> Option<String> {
+    match event {
+        Event::Switched { .. } => {
+            Some("consumers that ask `rotate key` get the other credential now".to_owned())
+        }
+        Event::GraceOpened { window, .. } => {
+            Some(format!("grace window opened; not before {:.0}", window.not_before))
+        }
+        Event::Revoked { fingerprint, proof } => Some(revoked(&fingerprint.to_string(), proof)),
+        Event::RevocationUndone { reason, .. } => Some(format!("the revocation was taken back: {reason}")),
+        Event::EmergencyDeclared { .. } => {
+            Some("emergency declared; it stays on record until it is over".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn revoked(fingerprint: &str, proof: &Proof) -> String {
+    match proof.lag_seconds {
+        Some(lag) => format!("{fingerprint} is refused by the provider, {lag} s after it was revoked"),
+        None => format!("{fingerprint} is refused by the provider"),
+    }
+}

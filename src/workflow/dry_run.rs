@@ -1,0 +1,183 @@
+//! The very plan that the driver would run, without running it.
+
+use std::collections::BTreeMap;
+
+use crate::rotation::credential::{Identity, KeyStatus, ProviderKey, ProviderKeyId, ReadBack, Verdict};
+use crate::rotation::effect::{Effect, Intent};
+use crate::rotation::event::Event;
+use crate::rotation::phase::{KeyState, Phase, Propagation};
+use crate::rotation::plan::{Facts, Goal, Policy, Question, Step, plan};
+use crate::rotation::stamp::Stamp;
+use crate::rotation::transition::apply;
+
+const STEPS_LIMIT: usize = 100;
+
+/// The steps to `goal`, one line each, where every check passes and every act succeeds.
+///
+/// The last line says how it ends: reached, waiting, or why it is refused.
+pub fn steps(state: Option<&KeyState>, goal: &Goal, policy: &Policy, now: &Stamp) -> Vec<String> {
+    let mut state = state.cloned();
+    let mut facts = Facts::default();
+    let mut lines = Vec::new();
+    for _ in 0..STEPS_LIMIT {
+        match plan(state.as_ref(), goal, &facts, policy, now) {
+            Step::Observe(question) => {
+                lines.push(asked(&question));
+                suppose(&question, state.as_ref(), policy, &mut facts);
+            }
+            Step::Act(effect) => {
+                lines.push(acted(&effect));
+                let supposed = succeed(&effect, goal, state.take(), policy, &mut facts, now);
+                match supposed {
+                    Ok(next) => state = next,
+                    Err(line) => {
+                        lines.push(line);
+                        return lines;
+                    }
+                }
+            }
+            Step::Record(event) => {
+                lines.push(format!("record: {}", event.name()));
+                match apply(state.as_ref(), &event) {
+                    Ok(next) => state = Some(next),
+                    Err(illegal) => {
+                        lines.push(format!("stop: {illegal}"));
+                        return lines;
+                    }
+                }
+            }
+            Step::Wait(wait) => {
+                lines.push(format!("wait: {} s of the grace window remain", wait.remaining_seconds));
+                return lines;
+            }
+            Step::Done => {
+                let phase = state.as_ref().map_or("never adopted", |state| state.phase.name());
+                lines.push(format!("done: the phase is {phase}"));
+                return lines;
+            }
+            Step::Refused(refusal) => {
+                lines.push(format!("refused: {refusal:?}"));
+                return lines;
+            }
+        }
+    }
+    lines
+}
+
+fn asked(question: &Question) -> String {
+    match question {
+        Question::Probe(credential) => format!("probe {credential} until the verdict settles"),
+        Question::AwaitRejection(credential) => format!("probe {credential} until the provider refuses it"),
+        Question::AwaitAcceptance(credential) => format!("probe {credential} until the provider accepts it"),
+        Question::AwaitPerson(credential) => {
+            format!("wait for a person to disable {credential} at the console")
+        }
+        Question::Identify(credential) => format!("ask the provider which key {credential} is"),
+        Question::KeyStatus(credential) => format!("ask the provider for the status of {credential}"),
+        Question::CheckTargets => "check that every target can be written".to_owned(),
+        Question::ReadTargets => "read every target back".to_owned(),
+    }
+}
+
+fn acted(effect: &Effect) -> String {
+    match effect {
+        Effect::StoreAdopted { slot, credential } | Effect::StoreStaged { slot, credential, .. } => {
+            format!("store {} in the {slot} slot", credential.fingerprint)
+        }
+        Effect::WriteTargets { targets, fingerprint } => {
+            let names: Vec<_> = targets.iter().map(|target| target.0.as_str()).collect();
+            format!("write {fingerprint} to {} and read it back", names.join(", "))
+        }
+        Effect::Erase { slot, .. } => format!("erase the value in the {slot} slot"),
+        Effect::Revoke { fingerprint, .. } => format!("revoke {fingerprint}"),
+        Effect::Reactivate { fingerprint, .. } => format!("reactivate {fingerprint}"),
+        Effect::Delete { fingerprint, .. } => format!("delete {fingerprint} for good"),
+    }
+}
+
+/// The answer that lets the plan go on.
+fn suppose(question: &Question, state: Option<&KeyState>, policy: &Policy, facts: &mut Facts) {
+    match question {
+        Question::Probe(credential) | Question::AwaitAcceptance(credential) => {
+            facts.probes.insert(*credential, Verdict::Accepted);
+        }
+        Question::AwaitRejection(credential) | Question::AwaitPerson(credential) => {
+            facts.waited_for_person.insert(*credential);
+            facts.probes.insert(*credential, Verdict::Rejected);
+        }
+        Question::Identify(credential) => {
+            let recorded = state
+                .and_then(|state| state.credential(*credential))
+                .and_then(|credential| credential.provider_key_id.clone());
+            let identity = if policy.capabilities.revoke {
+                Identity::Proven(ProviderKey {
+                    id: recorded.unwrap_or_else(|| ProviderKeyId(format!("(id of {credential})"))),
+                    name: String::new(),
+                    status: KeyStatus::Active,
+                    workspace: policy.workspace.clone(),
+                    expires_at: None,
+                    hint: String::new(),
+                })
+            } else {
+                Identity::Unavailable
+            };
+            if let Some(workspace) = &policy.workspace {
+                facts.workspaces.insert(*credential, workspace.clone());
+            }
+            facts.identities.insert(*credential, identity);
+        }
+        Question::KeyStatus(credential) => {
+            facts.key_statuses.insert(*credential, Some(KeyStatus::Active));
+        }
+        Question::CheckTargets => facts.broken_targets = Some(BTreeMap::new()),
+        Question::ReadTargets => {
+            let active = state.map(|state| state.active().fingerprint);
+            let holds = active.map_or(ReadBack::NotReadable, ReadBack::Holds);
+            facts.target_reads =
+                Some(policy.targets.iter().map(|target| (target.clone(), holds.clone())).collect());
+        }
+    }
+}
+
+/// The state after an effect that succeeded.
+fn succeed(
+    effect: &Effect,
+    goal: &Goal,
+    state: Option<KeyState>,
+    policy: &Policy,
+    facts: &mut Facts,
+    now: &Stamp,
+) -> Result<Option<KeyState>, String> {
+    let mut events = Vec::new();
+    if state.is_some() {
+        let intent =
+            Intent { effect: effect.clone(), command: goal.command().to_owned(), begun_at: now.clone() };
+        events.push(Event::Intended { intent });
+    }
+    match effect {
+        Effect::StoreAdopted { slot, credential } => {
+            events.push(Event::Adopted { credential: credential.clone(), slot: *slot, at: now.wall });
+        }
+        Effect::StoreStaged { slot, credential, rotation } => events.push(Event::Staged {
+            slot: *slot,
+            credential: credential.clone(),
+            rotation: rotation.clone(),
+        }),
+        Effect::WriteTargets { targets, .. } => events.push(Event::TargetsWritten {
+            outcomes: targets.iter().map(|target| (target.clone(), Propagation::Confirmed)).collect(),
+        }),
+        Effect::Erase { .. } => events.push(match state.as_ref().map(|state| &state.phase) {
+            Some(Phase::Promoted { .. }) => Event::RolledBack { targets: policy.targets.clone() },
+            _ => Event::StagedDropped { reason: "aborted".to_owned() },
+        }),
+        Effect::Revoke { fingerprint, .. }
+        | Effect::Reactivate { fingerprint, .. }
+        | Effect::Delete { fingerprint, .. } => {
+            facts.confirmed_calls.insert(*fingerprint);
+            facts.probes.remove(fingerprint);
+        }
+    }
+    events.iter().try_fold(state, |state, event| {
+        apply(state.as_ref(), event).map(Some).map_err(|illegal| format!("stop: {illegal}"))
+    })
+}

@@ -1,0 +1,88 @@
+//! `rotate finish`: revokes the old credential once the evidence says that nobody uses it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::driver::Arrival;
+use super::locked_state::LockedState;
+use super::materials::Materials;
+use super::operation::{self, Errand, Report};
+use super::ports::Ports;
+use crate::error::Failure;
+use crate::rotation::evidence::{self, Evidence, Item};
+use crate::rotation::phase::KeyState;
+use crate::rotation::plan::{Facts, Goal, Refusal};
+
+const SUMMARY: &str = "finished: the provider refuses the old credential, and the active one is accepted";
+/// The longest pause between two looks, so that a countdown stays alive.
+const COUNTDOWN_SECONDS: u64 = 10;
+/// The pause after evidence was missing, doubled up to the limit.
+const FIRST_RECHECK_SECONDS: u64 = 5;
+const RECHECK_LIMIT_SECONDS: u64 = 300;
+
+/// How `finish` is to go about it.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Wait for the window, for evidence and for a person, instead of coming back with exit 10, 11, 13.
+    pub wait: bool,
+    pub accept_unknown: BTreeSet<Item>,
+    pub dry_run: bool,
+}
+
+/// Finishes the rotation. Between two looks of a waiting `finish` the lock is free, so that `abort`
+/// and `revoke-now` get through.
+///
+/// # Errors
+/// Exit 10 while the window is open, 11 while evidence is missing, 13 where a person must revoke, 20
+/// where the active credential is dead; the old one is not revoked then.
+pub async fn finish(ports: &Ports, options: &Options) -> Result<Report, Failure> {
+    let goal = Goal::Finish { accept_unknown: options.accept_unknown.clone() };
+    let mut recheck_seconds = FIRST_RECHECK_SECONDS;
+    loop {
+        let lock = operation::lock(ports, &goal, ports.settings.lock_wait).await?;
+        let mut locked = LockedState::open(ports, &lock)?;
+        if options.dry_run {
+            let errand = Errand { goal, value: None, dry_run: true };
+            return operation::run_locked(ports, &mut locked, errand, SUMMARY).await;
+        }
+        let before = locked.state().cloned();
+        let mut materials = Materials::default();
+        let (arrival, facts) =
+            operation::drive(ports, &mut locked, &goal, &mut materials, options.wait).await?;
+        let pause_seconds = match &arrival {
+            Arrival::Done => {
+                let evidence = Some(weighed(before.as_ref(), &facts, ports));
+                return Ok(Report { evidence, ..operation::report(ports, &locked, SUMMARY) });
+            }
+            Arrival::Waiting(wait) if options.wait => {
+                let left = crate::config::friendly(wait.remaining_seconds);
+                ports.narrator.waiting(&format!("the grace window is open for another {left}"));
+                wait.remaining_seconds.clamp(1, COUNTDOWN_SECONDS)
+            }
+            Arrival::Refused(Refusal::EvidenceMissing { table }) if options.wait => {
+                ports.narrator.waiting(&format!("waiting for evidence: {}", lacking(table, options, ports)));
+                let pause_seconds = recheck_seconds;
+                recheck_seconds = (recheck_seconds * 2).min(RECHECK_LIMIT_SECONDS);
+                pause_seconds
+            }
+            _ => return Err(operation::unfinished(&arrival, &goal, ports, &locked)),
+        };
+        drop(locked);
+        drop(lock);
+        ports.clock.sleep(Duration::from_secs(pause_seconds)).await;
+    }
+}
+
+/// The table on which the revocation rested; for a `finish` that had nothing left to do, empty.
+fn weighed(before: Option<&KeyState>, facts: &Facts, ports: &Ports) -> Vec<Evidence> {
+    before
+        .and_then(|state| evidence::weigh(state, facts, &ports.settings.policy, &ports.clock.now()))
+        .unwrap_or_default()
+}
+
+fn lacking(table: &[Evidence], options: &Options, ports: &Ports) -> String {
+    let blocking =
+        evidence::blocking(table, &ports.settings.policy.required_evidence, &options.accept_unknown);
+    let rows: Vec<_> = blocking.iter().map(|row| format!("{} ({})", row.item, row.detail)).collect();
+    rows.join("; ")
+}

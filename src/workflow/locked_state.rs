@@ -1,0 +1,311 @@
+//! A key's state while its lock is held: the only thing that can commit.
+
+use std::marker::PhantomData;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::ports::Ports;
+use crate::crash;
+use crate::error::Failure;
+use crate::exit::ExitCode;
+use crate::rotation::event::Event;
+use crate::rotation::phase::KeyState;
+use crate::rotation::stamp::Stamp;
+use crate::rotation::transition;
+use crate::store::actor::Actor;
+use crate::store::format::{self, Decoded, Record};
+use crate::store::journal::{Draft, Head};
+use crate::store::lock::OperationLock;
+use crate::store::spool::Note;
+use crate::store::{StateStore, StoreError, Stored, Swap, Version};
+
+/// By what right a state may be changed.
+pub(super) enum Right<'lock> {
+    Lock(PhantomData<&'lock OperationLock>),
+    /// An emergency that does not wait for a lock; compare-and-swap alone keeps it safe.
+    Emergency,
+}
+
+/// A key's state, as of the last commit of this process.
+///
+/// Lives no longer than the lock it was opened under.
+pub(super) struct LockedState<'lock> {
+    record: Option<Record>,
+    version: Option<Version>,
+    _right: Right<'lock>,
+    /// In an emergency a failing disk does not stop the revocation; what failed is kept here.
+    tolerant: bool,
+    problems: Vec<String>,
+}
+
+impl<'lock> LockedState<'lock> {
+    /// Opens the state under a lock.
+    ///
+    /// # Errors
+    /// The state is unreadable, unsafe or newer (exit 5).
+    pub(super) fn open(ports: &Ports, _lock: &'lock OperationLock) -> Result<Self, Failure> {
+        let mut opened = Self::load(ports, Right::Lock(PhantomData), false)?;
+        ports.spool.reserve()?;
+        opened.take_in_spool(ports)?;
+        Ok(opened)
+    }
+
+    /// Opens the state for an emergency, with or without the lock.
+    ///
+    /// # Errors
+    /// The state is unreadable or unsafe: then nobody knows what to revoke (exit 5).
+    pub(super) fn open_for_emergency(
+        ports: &Ports,
+        lock: Option<&'lock OperationLock>,
+    ) -> Result<Self, Failure> {
+        let right = lock.map_or(Right::Emergency, |_| Right::Lock(PhantomData));
+        let mut opened = Self::load(ports, right, true)?;
+        if let Err(error) = ports.spool.reserve() {
+            opened.problem(ports, format!("no room is reserved for outcomes: {error}"));
+        }
+        if let Err(failure) = opened.take_in_spool(ports) {
+            opened.problem(ports, format!("an outcome noted earlier is not taken in: {failure}"));
+        }
+        Ok(opened)
+    }
+
+    fn load(ports: &Ports, right: Right<'lock>, tolerant: bool) -> Result<Self, Failure> {
+        let key = &ports.settings.key;
+        let stored = ports.store.load(key)?;
+        let (record, version) = match stored {
+            None => (None, None),
+            Some(Stored { bytes, version }) => {
+                let path = PathBuf::from(format!("{key}.json"));
+                let Decoded { record, newer_schema } = format::decode(&bytes, &path)?;
+                check_names(&record, ports)?;
+                if let Some(schema) = newer_schema {
+                    return Err(StoreError::Newer { path, schema }.into());
+                }
+                (Some(record), Some(version))
+            }
+        };
+        Ok(Self { record, version, _right: right, tolerant, problems: Vec::new() })
+    }
+
+    pub(super) fn state(&self) -> Option<&KeyState> {
+        self.record.as_ref().map(|record| &record.state)
+    }
+
+    pub(super) fn record(&self) -> Option<&Record> {
+        self.record.as_ref()
+    }
+
+    /// What failed and was passed over, in an emergency.
+    pub(super) fn problems(&self) -> &[String] {
+        &self.problems
+    }
+
+    /// Applies an event, writes it to the journal, then commits the state.
+    ///
+    /// After `Ok` both are durable (in an emergency: or the problem is noted). `seen` is what was
+    /// observed beside the event, for the journal.
+    ///
+    /// # Errors
+    /// The state on disk is as it was, unless the message says otherwise; an outcome that could not be
+    /// written is in the spool.
+    pub(super) fn commit(
+        &mut self,
+        ports: &Ports,
+        command: &str,
+        event: &Event,
+        seen: Option<(&str, Value)>,
+        now: &Stamp,
+    ) -> Result<(), Failure> {
+        let next = transition::apply(self.state(), event).map_err(|illegal| {
+            Failure::unexpected("the step was not taken, because the state does not allow it")
+                .caused_by(&illegal)
+        })?;
+        crash::point("before the journal");
+        let head = match self.journal(ports, command, event, seen, now) {
+            Ok(head) => Some(head),
+            Err(error) if self.tolerant => {
+                self.problem(ports, format!("the journal was not written: {error}"));
+                self.record.as_ref().and_then(|record| record.journal.clone())
+            }
+            Err(error) => return Err(self.spool(ports, event, error.into())),
+        };
+        crash::point("between journal and state");
+        let record = Record {
+            generation: self.record.as_ref().map_or(1, |record| record.generation + 1),
+            key: ports.settings.key.clone(),
+            provider: ports.provider.name().to_owned(),
+            primary_env: ports.settings.primary_env.clone(),
+            secondary_env: ports.settings.secondary_env.clone(),
+            written_at: now.wall,
+            journal: head,
+            state: next,
+        };
+        self.swap(ports, record, event)?;
+        crash::point("after the state");
+        Ok(())
+    }
+
+    fn swap(&mut self, ports: &Ports, record: Record, event: &Event) -> Result<(), Failure> {
+        let bytes = format::encode(&record)
+            .map_err(|error| Failure::unexpected("the state cannot be serialised").caused_by(&error))?;
+        let swap = ports.store.compare_and_swap(&ports.settings.key, self.version.as_ref(), &bytes);
+        let failure: Failure = match swap {
+            Swap::Committed(version) => {
+                self.version = Some(version);
+                self.record = Some(record);
+                return Ok(());
+            }
+            Swap::Conflict => return Err(conflict(ports)),
+            Swap::Unknown(error) => self.unknown(ports, &record, error),
+            Swap::Failed(error) => error.into(),
+        };
+        if self.tolerant {
+            self.problem(ports, format!("the state was not written: {failure}"));
+            self.record = Some(record);
+            return Ok(());
+        }
+        Err(self.spool(ports, event, failure))
+    }
+
+    /// A write whose durability is unknown: the file is read again, and nothing is claimed.
+    fn unknown(&mut self, ports: &Ports, record: &Record, error: StoreError) -> Failure {
+        let loaded = ports.store.load(&ports.settings.key).ok().flatten();
+        let found = loaded.and_then(|stored| {
+            let decoded = format::decode(&stored.bytes, &PathBuf::new()).ok()?;
+            Some((decoded.record, stored.version))
+        });
+        let failure: Failure = error.into();
+        match found {
+            Some((found, version)) if found.generation == record.generation => {
+                self.record = Some(found);
+                self.version = Some(version);
+                failure.because("the new state is in place, but a power cut could still lose it")
+            }
+            _ => failure.because("whether the new state is in place could not be found out"),
+        }
+    }
+
+    fn journal(
+        &self,
+        ports: &Ports,
+        command: &str,
+        event: &Event,
+        seen: Option<(&str, Value)>,
+        now: &Stamp,
+    ) -> Result<Head, StoreError> {
+        let mut data = serde_json::to_value(event).unwrap_or_else(|_| json!({}));
+        if let (Some((name, value)), Some(object)) = (seen, data.as_object_mut()) {
+            object.insert(name.to_owned(), value);
+        }
+        let rotation = match event {
+            Event::Staged { rotation, .. } => Some(rotation.id.clone()),
+            Event::EmergencyDeclared { emergency } => Some(emergency.rotation.id.clone()),
+            _ => self.state().and_then(|state| state.phase.rotation()).map(|rotation| rotation.id.clone()),
+        };
+        ports.journal.append(Draft {
+            at: now.clone(),
+            by: Actor::of_this_process(command),
+            rotation,
+            event: event.name().to_owned(),
+            data,
+        })
+    }
+
+    /// Keeps an outcome that could not be written; an intent that could not be is simply not begun.
+    fn spool(&self, ports: &Ports, event: &Event, failure: Failure) -> Failure {
+        if matches!(event, Event::Intended { .. }) {
+            return failure.because("nothing was begun");
+        }
+        let Some(record) = &self.record else {
+            return failure;
+        };
+        let note = Note { generation: record.generation, event: event.clone() };
+        match ports.spool.write(&note) {
+            Ok(()) => failure.because("what was done is noted in the spool, and the next command takes it in"),
+            Err(error) => failure.because(format!(
+                "what was done (`{}`) could not be noted either ({error}); the next command finds it out by looking",
+                event.name()
+            )),
+        }
+    }
+
+    fn take_in_spool(&mut self, ports: &Ports) -> Result<(), Failure> {
+        let Some(note) = ports.spool.read()? else {
+            return Ok(());
+        };
+        let fits = self.record.as_ref().is_some_and(|record| record.generation == note.generation)
+            && transition::apply(self.state(), &note.event).is_ok();
+        if fits {
+            ports.narrator.say(&format!("taking in what an earlier command did: {}", note.event.name()));
+            let seen = Some(("from_spool", Value::Bool(true)));
+            self.commit(ports, "(spool)", &note.event, seen, &ports.clock.now())?;
+        }
+        ports.spool.clear()?;
+        Ok(())
+    }
+
+    fn problem(&mut self, ports: &Ports, text: String) {
+        ports.narrator.warn(&text);
+        self.problems.push(text);
+    }
+}
+
+/// A key's record, for readers: no lock, and a newer schema may be read.
+///
+/// # Errors
+/// The state is unreadable or unsafe (exit 5).
+pub fn decode_record(
+    store: &dyn StateStore,
+    key: &str,
+    path: &std::path::Path,
+) -> Result<Option<Decoded>, Failure> {
+    let Some(stored) = store.load(key)? else {
+        return Ok(None);
+    };
+    let decoded = format::decode(&stored.bytes, path)?;
+    if decoded.record.key != key {
+        return Err(foreign(&decoded.record.key, key));
+    }
+    Ok(Some(decoded))
+}
+
+/// That the file is this key's, and that its slots are still called what they were.
+fn check_names(record: &Record, ports: &Ports) -> Result<(), Failure> {
+    if record.key != ports.settings.key {
+        return Err(foreign(&record.key, &ports.settings.key));
+    }
+    if record.provider != ports.provider.name() {
+        return Err(Failure::new(
+            ExitCode::Configuration,
+            format!(
+                "the key `{}` was adopted from the provider {}, and the configuration now says {}",
+                record.key,
+                record.provider,
+                ports.provider.name()
+            ),
+            format!(
+                "set `provider = \"{}\"` again, or give the new provider's key a name of its own",
+                record.provider
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn foreign(found: &str, key: &str) -> Failure {
+    StoreError::Damaged {
+        path: PathBuf::from(format!("{key}.json")),
+        reason: format!("it is the state of the key `{}`", found.escape_default()),
+    }
+    .into()
+}
+
+fn conflict(ports: &Ports) -> Failure {
+    let key = &ports.settings.key;
+    Failure::new(
+        ExitCode::Locked,
+        format!("another command changed the state of `{key}` at the same time"),
+        format!("look at `rotate status {key}`, then run the same command again if it is still wanted"),
+    )
+}

@@ -1,0 +1,179 @@
+//! Finding out what the plan asks.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::driver::Drive;
+use crate::provider::probe::{self, ProbeSettings, Settled};
+use crate::provider::{Outcome, Ping};
+use crate::rotation::credential::{Identity, Verdict};
+use crate::rotation::effect::Effect;
+use crate::rotation::plan::{Goal, Question};
+use crate::rotation::stamp::elapsed;
+use crate::secret::Fingerprint;
+
+/// Longer than any person is waited for.
+const PATIENCE: Duration = Duration::from_secs(30 * 86_400);
+
+/// Answers one question by adding to the drive's facts. What cannot be told is a fact, too.
+pub(super) async fn answer(drive: &mut Drive<'_, '_>, question: Question) {
+    match question {
+        Question::Probe(fingerprint) => probe_now(drive, fingerprint).await,
+        Question::AwaitRejection(fingerprint) => {
+            let limit = drive.ports.settings.revoke_timeout;
+            await_rejection(drive, fingerprint, limit, "the provider to refuse the revoked credential").await;
+        }
+        Question::AwaitAcceptance(fingerprint) => await_acceptance(drive, fingerprint).await,
+        Question::AwaitPerson(fingerprint) => await_person(drive, fingerprint).await,
+        Question::Identify(fingerprint) => identify(drive, fingerprint).await,
+        Question::KeyStatus(fingerprint) => key_status(drive, fingerprint).await,
+        Question::CheckTargets => check_targets(drive).await,
+        Question::ReadTargets => read_targets(drive).await,
+    }
+}
+
+async fn probe_now(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {
+    let mut settings = drive.ports.settings.probe;
+    if matches!(drive.goal, Goal::RevokeNow(_)) {
+        // Seconds count, and the credential was settled when it was staged.
+        settings = ProbeSettings { attempts: 1, ..settings };
+    }
+    drive.ports.narrator.waiting(&format!("probing {fingerprint} …"));
+    let value = drive.materials.get(fingerprint, drive.locked.state(), &*drive.ports.slots).await;
+    let settled = match value {
+        Ok(value) => probe::settle(&*drive.ports.provider, &*drive.ports.clock, &value, &settings).await,
+        Err(reason) => return not_at_hand(drive, fingerprint, reason),
+    };
+    take(drive, fingerprint, settled);
+}
+
+/// Without the value nothing can be probed, and that is no verdict.
+fn not_at_hand(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint, reason: String) {
+    drive.facts.probes.insert(fingerprint, Verdict::Unknown);
+    drive.facts.probe_details.insert(fingerprint, reason);
+}
+
+fn take(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint, settled: Settled) {
+    let word = match settled.verdict {
+        Verdict::Accepted => "accepted",
+        Verdict::Rejected => "rejected",
+        Verdict::Unknown => "no verdict",
+    };
+    let pings = match settled.pings {
+        1 => "1 ping".to_owned(),
+        pings => format!("{pings} pings"),
+    };
+    drive.ports.narrator.say(&format!("probed {fingerprint}: {word} ({pings})"));
+    if let Some(date) = settled.date {
+        drive.provider_time = Some((date, drive.ports.clock.now()));
+    }
+    if let Some(workspace) = &settled.workspace {
+        drive.facts.workspaces.insert(fingerprint, workspace.clone());
+    }
+    drive.facts.probes.insert(fingerprint, settled.verdict);
+    drive.facts.probe_details.insert(fingerprint, settled.detail.clone());
+    drive.materials.remember(fingerprint, settled);
+}
+
+async fn await_rejection(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint, limit: Duration, what: &str) {
+    let value = match drive.materials.get(fingerprint, drive.locked.state(), &*drive.ports.slots).await {
+        Ok(value) => value,
+        Err(reason) => return not_at_hand(drive, fingerprint, reason),
+    };
+    let narrator = drive.ports.narrator.clone();
+    let mut on_wait = |ping: &Ping| narrator.waiting(&format!("waiting for {what}: {}", ping.detail));
+    let awaited = probe::await_rejection(
+        &*drive.ports.provider,
+        &*drive.ports.clock,
+        &value,
+        &drive.ports.settings.probe,
+        limit,
+        &mut on_wait,
+    )
+    .await;
+    if awaited.settled.verdict == Verdict::Rejected && drive.confirmed_at.is_some() {
+        drive.facts.lag_seconds.insert(fingerprint, awaited.lag_seconds);
+    }
+    take(drive, fingerprint, awaited.settled);
+}
+
+async fn await_person(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {
+    let last4 = drive
+        .state()
+        .and_then(|state| state.credential(fingerprint))
+        .map(|credential| credential.last4.clone())
+        .unwrap_or_default();
+    drive.ports.narrator.say(&format!(
+        "no admin key is configured: disable the key that ends in {last4} by hand at {}",
+        drive.ports.provider.console_page()
+    ));
+    let limit = if drive.patient { PATIENCE } else { drive.ports.settings.manual_revoke_wait };
+    await_rejection(drive, fingerprint, limit, "a person to disable the old key at the console").await;
+    drive.facts.waited_for_person.insert(fingerprint);
+}
+
+async fn await_acceptance(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {
+    let began = drive.ports.clock.now();
+    let limit = drive.ports.settings.revoke_timeout.as_secs();
+    let interval = drive.ports.settings.probe.interval.max(Duration::from_millis(100));
+    loop {
+        probe_now(drive, fingerprint).await;
+        let passed = elapsed(&began, &drive.ports.clock.now()).seconds;
+        if drive.facts.probes.get(&fingerprint) == Some(&Verdict::Accepted) || passed >= limit {
+            return;
+        }
+        drive.ports.narrator.waiting("waiting for the provider to accept the credential again …");
+        drive.ports.clock.sleep(interval).await;
+    }
+}
+
+async fn identify(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {
+    let value = drive.materials.get(fingerprint, drive.locked.state(), &*drive.ports.slots).await;
+    let identity = match value {
+        Ok(value) => drive.ports.provider.identify(&value).await,
+        Err(reason) => Identity::Unknown(reason),
+    };
+    if let Identity::Proven(key) = &identity {
+        drive.ports.narrator.say(&format!("{fingerprint} is the provider's {}", key.id));
+    }
+    drive.facts.identities.insert(fingerprint, identity);
+}
+
+async fn key_status(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {
+    let id = drive.state().and_then(|state| {
+        let intended = match state.intent.as_ref().map(|intent| &intent.effect) {
+            Some(Effect::Revoke { id, .. } | Effect::Reactivate { id, .. } | Effect::Delete { id, .. }) => {
+                Some(id.clone())
+            }
+            _ => None,
+        };
+        intended.or_else(|| state.credential(fingerprint)?.provider_key_id.clone())
+    });
+    let outcome = match id {
+        Some(id) => drive.ports.provider.key_status(&id).await,
+        None => Outcome::Refused("the provider's id is not known".to_owned()),
+    };
+    match outcome {
+        Outcome::Done(status) => {
+            drive.facts.key_statuses.insert(fingerprint, status);
+        }
+        Outcome::Refused(detail) | Outcome::Unknown(detail) => drive.not_told(fingerprint, detail),
+    }
+}
+
+async fn check_targets(drive: &mut Drive<'_, '_>) {
+    let checks = drive.ports.targets.iter().map(|target| async {
+        let result = target.check().await;
+        result.err().map(|error| (target.id().clone(), format!("{error}; {}", error.remedy)))
+    });
+    let broken = join_all(checks).await.into_iter().flatten().collect();
+    drive.facts.broken_targets = Some(broken);
+}
+
+async fn read_targets(drive: &mut Drive<'_, '_>) {
+    let reads =
+        drive.ports.targets.iter().map(|target| async { (target.id().clone(), target.read_back().await) });
+    let reads = join_all(reads).await.into_iter().collect();
+    drive.facts.target_reads = Some(reads);
+}

@@ -1,0 +1,144 @@
+//! What every changing command does around its goal: lock, drive, report.
+
+use std::time::Duration;
+
+use super::driver::{Arrival, Drive};
+use super::locked_state::LockedState;
+use super::materials::Materials;
+use super::overview::Overview;
+use super::ports::Ports;
+use super::{dry_run, refusal};
+use crate::error::Failure;
+use crate::rotation::credential::Credential;
+use crate::rotation::evidence::Evidence;
+use crate::rotation::plan::{Facts, Goal};
+use crate::secret::Secret;
+use crate::store::lock::OperationLock;
+
+/// What a changing command reports when its goal is reached.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub overview: Overview,
+    /// One sentence for people.
+    pub summary: String,
+    /// `finish` only.
+    pub evidence: Option<Vec<Evidence>>,
+    /// `revoke-now` only.
+    pub emergency: Option<EmergencyReport>,
+    /// Under `--dry-run`: the steps that would be taken; nothing was changed.
+    pub plan: Option<Vec<String>>,
+}
+
+/// What an emergency adds to the report.
+#[derive(Clone, Debug)]
+pub struct EmergencyReport {
+    /// From the command's start to the proof that the provider refuses the suspects.
+    pub seconds: u64,
+    pub revoked: Vec<String>,
+    /// What failed and was passed over.
+    pub problems: Vec<String>,
+}
+
+/// A goal with the value that came with the command.
+pub(super) struct Errand {
+    pub(super) goal: Goal,
+    pub(super) value: Option<Secret>,
+    pub(super) dry_run: bool,
+}
+
+/// Locks the key, drives it to the goal and reports.
+///
+/// # Errors
+/// Whatever keeps the goal from being reached, with the exit code of its next move.
+pub(super) async fn run(ports: &Ports, errand: Errand, summary: &str) -> Result<Report, Failure> {
+    let lock = lock(ports, &errand.goal, ports.settings.lock_wait).await?;
+    let mut locked = LockedState::open(ports, &lock)?;
+    run_locked(ports, &mut locked, errand, summary).await
+}
+
+/// The same under a lock that is held already.
+pub(super) async fn run_locked(
+    ports: &Ports,
+    locked: &mut LockedState<'_>,
+    errand: Errand,
+    summary: &str,
+) -> Result<Report, Failure> {
+    let Errand { goal, value, dry_run } = errand;
+    if dry_run {
+        let plan = dry_run::steps(locked.state(), &goal, &ports.settings.policy, &ports.clock.now());
+        let summary = "nothing was changed; these steps would be taken if every check passes".to_owned();
+        return Ok(Report { plan: Some(plan), ..report(ports, locked, &summary) });
+    }
+    let mut materials = Materials::default();
+    if let Some(value) = value {
+        materials.add(value);
+    }
+    let (arrival, _) = drive(ports, locked, &goal, &mut materials, false).await?;
+    match arrival {
+        Arrival::Done => Ok(report(ports, locked, summary)),
+        other => Err(unfinished(&other, &goal, ports, locked)),
+    }
+}
+
+/// One drive; the facts tell what it saw.
+pub(super) async fn drive(
+    ports: &Ports,
+    locked: &mut LockedState<'_>,
+    goal: &Goal,
+    materials: &mut Materials,
+    patient: bool,
+) -> Result<(Arrival, Facts), Failure> {
+    let mut drive = Drive::new(ports, locked, goal, materials);
+    drive.patient = patient;
+    let arrival = drive.run().await;
+    let facts = std::mem::take(&mut drive.facts);
+    let arrival = arrival.map_err(|failure| match locked.record() {
+        Some(record) => failure.with_status(super::overview::serving(record)),
+        None => failure,
+    })?;
+    Ok((arrival, facts))
+}
+
+/// The failure for an arrival that is not `Done`.
+pub(super) fn unfinished(arrival: &Arrival, goal: &Goal, ports: &Ports, locked: &LockedState<'_>) -> Failure {
+    match arrival {
+        Arrival::Waiting(wait) => refusal::waiting(wait, ports, locked.record()),
+        Arrival::Refused(refusal) => refusal::failure(refusal, goal, ports, locked.record()),
+        Arrival::Done => Failure::unexpected("a goal that was reached was taken for a failure"),
+    }
+}
+
+/// Takes the operation lock.
+///
+/// # Errors
+/// Exit 4, naming the holder.
+pub(super) async fn lock(ports: &Ports, goal: &Goal, wait: Duration) -> Result<OperationLock, Failure> {
+    let settings = &ports.settings;
+    let lock =
+        OperationLock::acquire(&settings.state_directory, &settings.key, goal.command(), &*ports.clock, wait);
+    Ok(lock.await?)
+}
+
+pub(super) fn report(ports: &Ports, locked: &LockedState<'_>, summary: &str) -> Report {
+    let overview = match locked.record() {
+        Some(record) => Overview::of(record, ports.settings.rotate_every.as_secs(), &ports.clock.now()),
+        None => Overview::never_adopted(&ports.settings.key, ports.provider.name()),
+    };
+    Report { overview, summary: summary.to_owned(), evidence: None, emergency: None, plan: None }
+}
+
+/// A value as the plan knows it.
+///
+/// # Errors
+/// Exit 2 where it is some other kind of thing than this provider's credential.
+pub(super) fn candidate(ports: &Ports, value: &Secret) -> Result<Credential, Failure> {
+    ports.provider.check_shape(value).map_err(|wrong| {
+        Failure::new(crate::exit::ExitCode::Usage, wrong.what.clone(), wrong.remedy.clone())
+    })?;
+    Ok(Credential {
+        fingerprint: value.fingerprint(),
+        last4: value.last4(),
+        provider_key_id: None,
+        expires_at: None,
+    })
+}

@@ -1,0 +1,267 @@
+//! Where a key stands, for people and for `status --json`. Pure: from a record and the configuration.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::rotation::credential::{Credential, SlotName};
+use crate::rotation::phase::{Direction, KeyState, Phase};
+use crate::rotation::stamp::{Stamp, plus_seconds};
+use crate::store::format::Record;
+
+/// One key in `status`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Overview {
+    pub key: String,
+    pub provider: String,
+    /// `None` for a key that was never adopted.
+    pub phase: Option<&'static str>,
+    pub active: Option<Shown>,
+    pub staged: Option<Shown>,
+    pub retiring: Option<Shown>,
+    /// The credential that the last rotation ended with.
+    pub revoked: Option<ShownRevoked>,
+    pub propagation: Vec<ShownTarget>,
+    pub grace: Option<ShownGrace>,
+    pub rotation: Option<ShownRotation>,
+    pub due_at: Option<Timestamp>,
+    /// The command that moves the key on; `None` where nothing is waiting to be done.
+    pub next: Option<String>,
+    /// An operation that was begun and whose outcome is not recorded.
+    pub interrupted: Option<Interrupted>,
+    /// An emergency revocation is under way.
+    pub emergency: bool,
+    /// The active credential was revoked by order: nothing serves.
+    pub outage: bool,
+    /// Consumers are being moved back to the old credential.
+    pub rolling_back: bool,
+    pub generation: Option<u64>,
+    /// Why the state cannot be shown, where it cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// A credential without its value.
+#[derive(Clone, Debug, Serialize)]
+pub struct Shown {
+    pub slot: SlotName,
+    pub fingerprint: String,
+    pub last4: String,
+    pub provider_key_id: Option<String>,
+}
+
+/// The revoked credential.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShownRevoked {
+    pub fingerprint: String,
+    pub last4: String,
+    pub provider_key_id: Option<String>,
+    pub revoked_at: Timestamp,
+    pub undo_until: Option<Timestamp>,
+    pub purged: bool,
+}
+
+/// One target and how far the active value has come there.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShownTarget {
+    pub target: String,
+    pub state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The grace window.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShownGrace {
+    pub opened_at: Timestamp,
+    pub not_before: Timestamp,
+    pub remaining_seconds: u64,
+    pub floor_seconds: u64,
+    pub floor_reason: String,
+    pub clock_went_backwards: bool,
+}
+
+/// The rotation under way, or the one that led to `Revoked`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShownRotation {
+    pub id: String,
+    pub ticket: Option<String>,
+    pub reason: Option<String>,
+    pub started_at: Timestamp,
+}
+
+/// An operation that was begun and whose outcome is not recorded.
+#[derive(Clone, Debug, Serialize)]
+pub struct Interrupted {
+    pub effect: &'static str,
+    /// Running this again resumes.
+    pub resume: String,
+    pub since: Timestamp,
+}
+
+impl Overview {
+    /// A key that is configured and was never adopted.
+    pub fn never_adopted(key: &str, provider: &str) -> Self {
+        Self {
+            key: key.to_owned(),
+            provider: provider.to_owned(),
+            phase: None,
+            active: None,
+            staged: None,
+            retiring: None,
+            revoked: None,
+            propagation: Vec::new(),
+            grace: None,
+            rotation: None,
+            due_at: None,
+            next: Some(format!("rotate adopt {key}")),
+            interrupted: None,
+            emergency: false,
+            outage: false,
+            rolling_back: false,
+            generation: None,
+            problem: None,
+        }
+    }
+
+    /// A key whose state cannot be read.
+    pub fn unreadable(key: &str, provider: &str, problem: String) -> Self {
+        Self { next: None, problem: Some(problem), ..Self::never_adopted(key, provider) }
+    }
+
+    /// A key as its record has it at `now`.
+    pub fn of(record: &Record, rotate_every_seconds: u64, now: &Stamp) -> Self {
+        let state = &record.state;
+        let key = &record.key;
+        let other = state.active_slot.other();
+        Self {
+            key: key.clone(),
+            provider: record.provider.clone(),
+            phase: Some(state.phase.name()),
+            active: Some(shown(state.active(), state.active_slot)),
+            staged: state.phase.staged().map(|staged| shown(staged, other)),
+            retiring: state.phase.retiring().map(|retiring| shown(retiring, other)),
+            revoked: revoked(state),
+            propagation: propagation(state),
+            grace: grace(state, now),
+            rotation: state.phase.rotation().map(|rotation| ShownRotation {
+                id: rotation.id.clone(),
+                ticket: rotation.ticket.clone(),
+                reason: rotation.reason.clone(),
+                started_at: rotation.started_at,
+            }),
+            due_at: Some(plus_seconds(state.active_since, rotate_every_seconds)),
+            next: Some(format!("rotate {} {key}", next(state))),
+            interrupted: state.intent.as_ref().map(|intent| Interrupted {
+                effect: intent.effect.name(),
+                resume: format!("rotate {} {key}", intent.command),
+                since: intent.begun_at.wall,
+            }),
+            emergency: state.emergency.is_some(),
+            outage: state.outage,
+            rolling_back: matches!(state.phase, Phase::Promoted { direction: Direction::Back, .. }),
+            generation: Some(record.generation),
+            problem: None,
+        }
+    }
+}
+
+/// One line that says which credential serves traffic now, for errors.
+pub fn serving(record: &Record) -> String {
+    let state = &record.state;
+    let active = state.active();
+    if state.outage {
+        return format!("nothing serves: the active credential {} was revoked by order", name(active));
+    }
+    let mut line =
+        format!("{} serves ({} slot, phase {})", name(active), state.active_slot, state.phase.name());
+    if let Some(retiring) = state.phase.retiring() {
+        if state.pending_revocation().is_some() {
+            line.push_str(&format!("; the revocation of {} was begun", name(retiring)));
+        } else {
+            line.push_str(&format!("; {} is not revoked either", name(retiring)));
+        }
+    }
+    line
+}
+
+/// A credential as people recognise it: fingerprint and last four characters.
+pub fn name(credential: &Credential) -> String {
+    if credential.last4.is_empty() {
+        credential.fingerprint.to_string()
+    } else {
+        format!("{} (…{})", credential.fingerprint, credential.last4)
+    }
+}
+
+fn shown(credential: &Credential, slot: SlotName) -> Shown {
+    Shown {
+        slot,
+        fingerprint: credential.fingerprint.to_string(),
+        last4: credential.last4.clone(),
+        provider_key_id: credential.provider_key_id.as_ref().map(|id| id.0.clone()),
+    }
+}
+
+fn revoked(state: &KeyState) -> Option<ShownRevoked> {
+    let Phase::Revoked { revoked, .. } = &state.phase else {
+        return None;
+    };
+    Some(ShownRevoked {
+        fingerprint: revoked.credential.fingerprint.to_string(),
+        last4: revoked.credential.last4.clone(),
+        provider_key_id: revoked.credential.provider_key_id.as_ref().map(|id| id.0.clone()),
+        revoked_at: revoked.revoked_at,
+        undo_until: revoked.undo_until,
+        purged: revoked.purged,
+    })
+}
+
+fn propagation(state: &KeyState) -> Vec<ShownTarget> {
+    use crate::rotation::phase::Propagation;
+    let Some(propagation) = state.phase.propagation() else {
+        return Vec::new();
+    };
+    propagation
+        .iter()
+        .map(|(target, at)| ShownTarget {
+            target: target.0.clone(),
+            state: at.name(),
+            reason: match at {
+                Propagation::Failed { reason } => Some(reason.clone()),
+                _ => None,
+            },
+        })
+        .collect()
+}
+
+fn grace(state: &KeyState, now: &Stamp) -> Option<ShownGrace> {
+    let Phase::GraceWindow { window, .. } = &state.phase else {
+        return None;
+    };
+    let remaining = window.remaining(now);
+    Some(ShownGrace {
+        opened_at: window.opened_at.wall,
+        not_before: window.not_before,
+        remaining_seconds: remaining.seconds,
+        floor_seconds: window.floor_seconds,
+        floor_reason: window.floor_reason.clone(),
+        clock_went_backwards: remaining.clock_went_backwards,
+    })
+}
+
+/// The command that moves the key on.
+fn next(state: &KeyState) -> &str {
+    if state.emergency.is_some() {
+        return "revoke-now";
+    }
+    if let Some(intent) = &state.intent {
+        return &intent.command;
+    }
+    match &state.phase {
+        Phase::SecondaryStaged { .. } => "promote",
+        Phase::Promoted { direction: Direction::Forward, .. } => "promote",
+        Phase::Promoted { direction: Direction::Back, .. } => "abort",
+        Phase::GraceWindow { .. } => "finish",
+        Phase::Idle { .. } | Phase::Revoked { .. } => "stage",
+    }
+}

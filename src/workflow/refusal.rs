@@ -1,0 +1,334 @@
+//! What the plan refuses, in words, with the exit code and the next command.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::overview;
+use super::ports::Ports;
+use crate::error::Failure;
+use crate::exit::ExitCode;
+use crate::rotation::credential::{ProviderKey, TargetId};
+use crate::rotation::evidence::{self, Evidence, Finding};
+use crate::rotation::plan::{Goal, Refusal, Wait, Wanted};
+use crate::store::format::Record;
+
+/// The failure that tells the operator of a refusal.
+pub(super) fn failure(refusal: &Refusal, goal: &Goal, ports: &Ports, record: Option<&Record>) -> Failure {
+    let speaker = Speaker { goal, ports, key: &ports.settings.key, record };
+    let failure = speaker.explain(refusal);
+    match record {
+        Some(record) => failure.with_status(overview::serving(record)),
+        None => failure.with_status("nothing is recorded of this key yet"),
+    }
+}
+
+/// The failure (exit 10) that tells the operator to come back later.
+pub(super) fn waiting(wait: &Wait, ports: &Ports, record: Option<&Record>) -> Failure {
+    let key = &ports.settings.key;
+    let mut message = format!(
+        "the grace window of `{key}` is open for another {}",
+        crate::config::friendly(wait.remaining_seconds)
+    );
+    if wait.clock_went_backwards {
+        message
+            .push_str("; a clock was set back since it opened, so the time that has passed is not believed");
+    }
+    let mut failure = Failure::new(
+        ExitCode::Wait,
+        message,
+        format!("run `rotate finish {key}` again after that, or `rotate finish {key} --wait` now"),
+    )
+    .with_detail("evidence", json!(wait.evidence))
+    .with_detail("remaining_seconds", json!(wait.remaining_seconds));
+    if let Some(record) = record {
+        failure = failure.with_status(overview::serving(record));
+    }
+    failure
+}
+
+struct Speaker<'a> {
+    goal: &'a Goal,
+    ports: &'a Ports,
+    key: &'a str,
+    record: Option<&'a Record>,
+}
+
+impl Speaker<'_> {
+    fn explain(&self, refusal: &Refusal) -> Failure {
+        let Self { key, .. } = self;
+        let command = self.goal.command();
+        match refusal {
+            Refusal::NotAdopted => Failure::new(
+                ExitCode::WrongPhase,
+                format!("`{key}` was never adopted"),
+                format!("record today's live credential first: `rotate adopt {key}`"),
+            ),
+            Refusal::AlreadyAdopted => Failure::new(
+                ExitCode::WrongPhase,
+                format!("`{key}` is adopted already, with another credential"),
+                format!("to replace that one: `rotate stage {key}`"),
+            ),
+            Refusal::WrongPhase { next } => self.wrong_phase(next),
+            Refusal::Busy { resume, what } => Failure::new(
+                ExitCode::WrongPhase,
+                format!("cannot {command} `{key}` now: {what}"),
+                format!("bring that to its end first: `rotate {resume} {key}`"),
+            ),
+            Refusal::AlreadyStaged { staged } => Failure::new(
+                ExitCode::WrongPhase,
+                format!("`{key}` has another credential staged already, {staged}"),
+                format!("`rotate promote {key}` goes on with that one; `rotate stage {key} --replace` drops it"),
+            ),
+            Refusal::CandidateIsActive => Failure::new(
+                ExitCode::Usage,
+                format!("the given value is the active credential of `{key}`; it cannot replace itself"),
+                format!("create a new key at {} and give that one", self.ports.provider.console_page()),
+            ),
+            Refusal::RevokedBefore { fingerprint } => Failure::new(
+                ExitCode::Usage,
+                format!("the given value, {fingerprint}, was revoked in an earlier rotation of `{key}`"),
+                format!("create a new key at {} and give that one", self.ports.provider.console_page()),
+            ),
+            Refusal::WrongWorkspace { expected, found } => Failure::new(
+                ExitCode::Usage,
+                format!(
+                    "the given value belongs to {}, and `{key}` is configured for {expected}",
+                    workspace(found.as_deref())
+                ),
+                format!("create the new key in {expected}, at {}", self.ports.provider.console_page()),
+            ),
+            Refusal::WorkspaceUnknown { expected } => Failure::new(
+                ExitCode::Person,
+                format!("nobody says whether the given value belongs to {expected}"),
+                format!(
+                    "configure an admin key (providers.{}.admin_key), or look at the console and remove \
+                     `workspace` from [keys.{key}]",
+                    self.ports.provider.name()
+                ),
+            ),
+            Refusal::Rejected { wanted, fingerprint, detail } => self.rejected(*wanted, fingerprint, detail),
+            Refusal::Unreachable { wanted, detail } => Failure::new(
+                ExitCode::Unreachable,
+                format!("cannot tell whether the {wanted} is accepted"),
+                format!("nothing was decided on a guess; when the provider answers again: `rotate {command} {key}`"),
+            )
+            .because(detail.clone()),
+            Refusal::AdminUnreachable { detail } => Failure::new(
+                ExitCode::Unreachable,
+                "the provider's admin API gave no usable answer",
+                format!("check the admin key and the provider's status, then `rotate {command} {key}` again"),
+            )
+            .because(detail.clone()),
+            Refusal::IdNotFound { wanted, fingerprint } => Failure::new(
+                ExitCode::Person,
+                format!("the provider lists no key that fits the {wanted}, {fingerprint}"),
+                "is it of another organization, or archived? compare with the console, and see runbook.md, \
+                 section \"Exit 13\"",
+            ),
+            Refusal::IdAmbiguous { wanted, candidates } => self.ambiguous(*wanted, candidates),
+            Refusal::IdChanged { wanted, recorded, found } => Failure::new(
+                ExitCode::Person,
+                format!("the {wanted} is on record as {recorded}, but its value now fits {found}"),
+                "revoke nothing by guess; compare with the console, and see runbook.md, section \"Exit 13\"",
+            ),
+            Refusal::TargetsBroken { targets } => listed(
+                Failure::new(
+                    ExitCode::Unreachable,
+                    format!("{} cannot be written, so nothing was changed", targets_named(targets)),
+                    format!("mend what is named above, then `rotate {command} {key}` again"),
+                ),
+                targets,
+            ),
+            Refusal::TargetsFailed { targets } => listed(
+                Failure::new(
+                    ExitCode::Partial,
+                    format!("{} could not be written; the others are done", targets_named(targets)),
+                    format!("both credentials stay valid; mend it, then `rotate {command} {key}` again"),
+                ),
+                targets,
+            ),
+            Refusal::EvidenceMissing { table } => self.evidence_missing(table),
+            Refusal::ActiveRejected { table } => Failure::new(
+                ExitCode::Rejected,
+                format!("the provider rejects the active credential of `{key}`; the old one was not touched"),
+                format!("consumers that moved are failing: `rotate abort {key}` goes back to the old one"),
+            )
+            .with_detail("evidence", json!(table)),
+            Refusal::PersonMustRevoke { fingerprint } => self.person_must_revoke(&fingerprint.to_string()),
+            Refusal::ProviderRefused { act, detail } => Failure::new(
+                ExitCode::Person,
+                format!("the provider refused to {act} the credential"),
+                format!(
+                    "check what the admin key may do, or {act} it by hand at {}; then `rotate {command} {key}` again",
+                    self.ports.provider.console_page()
+                ),
+            )
+            .because(detail.clone()),
+            Refusal::StillAccepted { fingerprint } => Failure::new(
+                ExitCode::Partial,
+                format!(
+                    "{fingerprint} is revoked at the provider, which went on accepting it for {}",
+                    crate::config::friendly(self.ports.settings.revoke_timeout.as_secs())
+                ),
+                format!("its own delay may be longer: `rotate {command} {key}` looks again"),
+            ),
+            Refusal::TakenBack { reason } => Failure::new(
+                ExitCode::Person,
+                "the revocation was taken back, and every credential is as it was",
+                "compare the ids with the console before you try again; see runbook.md, section \"Exit 13\"",
+            )
+            .because(reason.clone()),
+            Refusal::CannotReactivate => Failure::new(
+                ExitCode::Person,
+                format!("the revoked credential of `{key}` cannot be brought back from here"),
+                format!("enable it by hand at {}, or stage a new one", self.ports.provider.console_page()),
+            ),
+            Refusal::CannotDelete => Failure::new(
+                ExitCode::Person,
+                format!("the revoked credential of `{key}` cannot be deleted from here"),
+                format!("delete it by hand at {}", self.ports.provider.console_page()),
+            ),
+            Refusal::UndoExpired => Failure::new(
+                ExitCode::WrongPhase,
+                format!("the time in which the last revocation of `{key}` could be undone is over"),
+                format!("stage a new credential: `rotate stage {key}`"),
+            ),
+            Refusal::Purged => Failure::new(
+                ExitCode::WrongPhase,
+                format!("the revoked credential of `{key}` was purged for good"),
+                format!("stage a new credential: `rotate stage {key}`"),
+            ),
+            Refusal::NeedsReplacement { suspect } => Failure::new(
+                ExitCode::Usage,
+                format!("{suspect} is all that serves `{key}`: revoking it stops every consumer"),
+                format!(
+                    "create a new key and give it with --replace-from, as in `rotate revoke-now {key} --reason … \
+                     --replace-from -`; or accept the outage with --accept-outage"
+                ),
+            ),
+            Refusal::NoSuspect => Failure::new(
+                ExitCode::WrongPhase,
+                format!("no credential of `{key}` is the suspect"),
+                format!("look at `rotate status {key}`"),
+            ),
+        }
+    }
+
+    fn wrong_phase(&self, next: &[&str]) -> Failure {
+        let phase = self.record.map_or("(never adopted)", |record| record.state.phase.name());
+        let commands: Vec<_> =
+            next.iter().map(|command| format!("`rotate {command} {}`", self.key)).collect();
+        Failure::new(
+            ExitCode::WrongPhase,
+            format!("cannot {} `{}` in the phase {phase}", self.goal.command(), self.key),
+            format!("from here: {}", commands.join(" or ")),
+        )
+    }
+
+    fn rejected(&self, wanted: Wanted, fingerprint: &impl std::fmt::Display, detail: &str) -> Failure {
+        let hint = match wanted {
+            Wanted::Candidate | Wanted::Replacement => {
+                "nothing was stored; copy the key again from the console, whole".to_owned()
+            }
+            Wanted::Staged => format!(
+                "it may have been disabled or have expired; stage another: `rotate stage {} --replace`",
+                self.key
+            ),
+            Wanted::Active => format!(
+                "consumers are failing now; see runbook.md, section \"Exit 20\", and `rotate status {}`",
+                self.key
+            ),
+            Wanted::Retiring => {
+                "there is no way back to a credential that the provider rejects; go forward, \
+                                 or stage a new one"
+                    .to_owned()
+            }
+            Wanted::Revoked => "the provider did not bring it back; look at the console".to_owned(),
+        };
+        Failure::new(ExitCode::Rejected, format!("the provider rejects the {wanted}, {fingerprint}"), hint)
+            .because(detail.to_owned())
+    }
+
+    fn ambiguous(&self, wanted: Wanted, candidates: &[ProviderKey]) -> Failure {
+        let mut failure = Failure::new(
+            ExitCode::Person,
+            format!("several of the provider's keys fit the {wanted}, and none is chosen by guess"),
+            "archive the one that is not meant, or create a new key; see runbook.md, section \"Exit 13\"",
+        );
+        for key in candidates {
+            failure = failure.because(format!(
+                "{} \"{}\" {} in {}",
+                key.id,
+                key.name,
+                key.hint,
+                workspace(key.workspace.as_deref())
+            ));
+        }
+        failure
+    }
+
+    fn evidence_missing(&self, table: &[Evidence]) -> Failure {
+        let Goal::Finish { accept_unknown } = self.goal else {
+            return Failure::unexpected("evidence was weighed outside finish");
+        };
+        let blocking =
+            evidence::blocking(table, &self.ports.settings.policy.required_evidence, accept_unknown);
+        let names: Vec<_> = blocking.iter().map(|row| row.item.name()).collect();
+        let may_be_accepted = blocking
+            .iter()
+            .find(|row| row.item.may_be_accepted() && row.verdict != Finding::Unmet)
+            .map(|row| format!(", or accept it by name: `--accept-unknown {}`", row.item));
+        let mut failure = Failure::new(
+            ExitCode::Evidence,
+            format!("not revoked: the evidence lacks {}", names.join(", ")),
+            format!(
+                "mend what is missing and run `rotate finish {}` again{}",
+                self.key,
+                may_be_accepted.unwrap_or_default()
+            ),
+        )
+        .with_detail("evidence", json!(table));
+        for row in blocking {
+            failure = failure.because(format!("{} is {}: {}", row.item, row.verdict.name(), row.detail));
+        }
+        failure
+    }
+
+    fn person_must_revoke(&self, fingerprint: &str) -> Failure {
+        let last4 = self
+            .record
+            .and_then(|record| record.state.phase.other().or(Some(record.state.active())))
+            .filter(|credential| credential.fingerprint.to_string() == fingerprint)
+            .map(|credential| format!(" (…{})", credential.last4))
+            .unwrap_or_default();
+        Failure::new(
+            ExitCode::Person,
+            format!("no admin key is configured, so a person must disable {fingerprint}{last4}"),
+            format!(
+                "disable it at {}, then run `rotate {} {}` again; --wait waits for you",
+                self.ports.provider.console_page(),
+                self.goal.command(),
+                self.key
+            ),
+        )
+    }
+}
+
+fn workspace(id: Option<&str>) -> String {
+    match id {
+        Some(id) => format!("the workspace {id}"),
+        None => "the default workspace".to_owned(),
+    }
+}
+
+fn targets_named(targets: &BTreeMap<TargetId, String>) -> String {
+    match targets.len() {
+        1 => "1 target".to_owned(),
+        count => format!("{count} targets"),
+    }
+}
+
+fn listed(failure: Failure, targets: &BTreeMap<TargetId, String>) -> Failure {
+    targets.iter().fold(failure, |failure, (target, reason)| failure.because(format!("{target}: {reason}")))
+}

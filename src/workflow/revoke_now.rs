@@ -1,0 +1,212 @@
+//! `rotate revoke-now`: ends a leaked credential in seconds, also when other things are broken.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::driver::Arrival;
+use super::locked_state::LockedState;
+use super::materials::Materials;
+use super::operation::{self, EmergencyReport, Errand, Report};
+use super::overview;
+use super::ports::Ports;
+use crate::error::Failure;
+use crate::exit::ExitCode;
+use crate::rotation::phase::{Ending, KeyState, Phase, Rotation};
+use crate::rotation::plan::{Goal, RevokeNow, Suspect, suspects};
+use crate::rotation::stamp::{Stamp, elapsed};
+use crate::secret::{Fingerprint, Secret};
+
+/// Another command is given this long to end by itself.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+
+/// What the operator said.
+pub struct Options {
+    pub suspect: Suspect,
+    pub reason: String,
+    /// What takes the place of a suspect that serves traffic.
+    pub replacement: Option<Secret>,
+    pub accept_outage: bool,
+    /// The name under which the journal keeps this emergency.
+    pub rotation: Rotation,
+    /// When the command was started.
+    pub started: Stamp,
+    pub dry_run: bool,
+}
+
+/// What a revocation would break, told before anything is done.
+#[derive(Clone, Debug)]
+pub struct Damage {
+    pub suspects: Vec<String>,
+    /// One line each.
+    pub consequences: Vec<String>,
+    /// Whether something given with the command must take over, because nothing staged can.
+    pub needs_replacement: bool,
+}
+
+/// Says what `revoke-now` would do and break, without changing anything.
+///
+/// # Errors
+/// The state cannot be read (exit 5), or the key was never adopted (exit 6).
+pub fn damage(ports: &Ports, suspect: Suspect) -> Result<Damage, Failure> {
+    let locked = LockedState::open_for_emergency(ports, None)?;
+    let state = adopted(ports, &locked)?;
+    let suspects = open_suspects(state, suspect);
+    let active = state.active();
+    let mut consequences = Vec::new();
+    let hits_active = suspects.contains(&active.fingerprint) && !state.outage;
+    let successor = state
+        .phase
+        .staged()
+        .or(state.phase.retiring())
+        .filter(|other| !suspects.contains(&other.fingerprint));
+    for suspect in suspects.iter().filter_map(|fingerprint| state.credential(*fingerprint)) {
+        consequences.push(format!(
+            "every job that still holds {} fails with 401 at its next request; there is no grace window",
+            overview::name(suspect)
+        ));
+    }
+    match (hits_active, successor) {
+        (true, Some(successor)) => {
+            consequences.push(format!(
+                "{} takes over: it is written to every target first",
+                overview::name(successor)
+            ));
+        }
+        (true, None) => consequences.push(
+            "it is the one that serves: a replacement must take over, or nothing valid remains".to_owned(),
+        ),
+        (false, _) => consequences.push(format!("{} goes on serving", overview::name(active))),
+    }
+    let suspects = suspects
+        .iter()
+        .map(|fingerprint| {
+            state.credential(*fingerprint).map_or_else(|| fingerprint.to_string(), overview::name)
+        })
+        .collect();
+    Ok(Damage { suspects, consequences, needs_replacement: hits_active && successor.is_none() })
+}
+
+/// Revokes the suspects, now.
+///
+/// # Errors
+/// Exit 2 where a replacement is needed and none was given, 12 where something was passed over or the
+/// provider goes on accepting a suspect, 13 where only a person can revoke, 20 and 21 by the provider.
+pub async fn revoke_now(ports: &Ports, options: Options) -> Result<Report, Failure> {
+    let replacement =
+        options.replacement.as_ref().map(|value| operation::candidate(ports, value)).transpose()?;
+    let lock = lock_if_free(ports).await?;
+    let mut locked = LockedState::open_for_emergency(ports, lock.as_ref())?;
+    let state = adopted(ports, &locked)?;
+    if let Some(replacement) = &replacement
+        && is_over(state, replacement.fingerprint)
+    {
+        return Ok(operation::report(
+            ports,
+            &locked,
+            "the emergency is over already: the replacement serves",
+        ));
+    }
+    if options.accept_outage && state.outage && state.emergency.is_none() {
+        return Ok(operation::report(ports, &locked, "the emergency is over already: nothing valid remains"));
+    }
+    let suspects = open_suspects(state, options.suspect);
+    let revoked = suspects.iter().map(ToString::to_string).collect();
+    let goal = Goal::RevokeNow(RevokeNow {
+        suspects,
+        reason: options.reason,
+        replacement,
+        accept_outage: options.accept_outage,
+        rotation: options.rotation,
+    });
+    if options.dry_run {
+        let errand = Errand { goal, value: None, dry_run: true };
+        return operation::run_locked(ports, &mut locked, errand, "").await;
+    }
+    let mut materials = Materials::default();
+    if let Some(value) = options.replacement {
+        materials.add(value);
+    }
+    let (arrival, facts) = operation::drive(ports, &mut locked, &goal, &mut materials, false).await?;
+    if !matches!(arrival, Arrival::Done) {
+        return Err(with_problems(operation::unfinished(&arrival, &goal, ports, &locked), locked.problems()));
+    }
+    let seconds = elapsed(&options.started, &ports.clock.now()).seconds;
+    let failed = facts.failed_targets.iter().map(|(target, reason)| format!("{target}: {reason}"));
+    let problems: Vec<_> = failed.chain(locked.problems().iter().cloned()).collect();
+    if !problems.is_empty() {
+        return Err(passed_over(ports, seconds, &problems, &locked));
+    }
+    let summary = format!("revoked: the provider refuses it, {seconds} s after the command");
+    let emergency = Some(EmergencyReport { seconds, revoked, problems });
+    Ok(Report { emergency, ..operation::report(ports, &locked, &summary) })
+}
+
+/// The lock, if it can be had soon; an emergency goes on without it, kept safe by compare-and-swap.
+async fn lock_if_free(ports: &Ports) -> Result<Option<crate::store::lock::OperationLock>, Failure> {
+    let settings = &ports.settings;
+    let lock = crate::store::lock::OperationLock::acquire(
+        &settings.state_directory,
+        &settings.key,
+        "revoke-now",
+        &*ports.clock,
+        LOCK_WAIT,
+    );
+    match lock.await {
+        Ok(lock) => Ok(Some(lock)),
+        Err(error) => {
+            ports.narrator.warn(&format!("going on without the lock: {error}"));
+            Ok(None)
+        }
+    }
+}
+
+fn adopted<'s>(ports: &Ports, locked: &'s LockedState<'_>) -> Result<&'s KeyState, Failure> {
+    let key = &ports.settings.key;
+    locked.state().ok_or_else(|| {
+        Failure::new(
+            ExitCode::WrongPhase,
+            format!("`{key}` was never adopted, so nothing is known that could be revoked"),
+            format!("disable the leaked key by hand, now, at {}", ports.provider.console_page()),
+        )
+    })
+}
+
+/// The suspects; those of an emergency that is under way stay suspects.
+fn open_suspects(state: &KeyState, suspect: Suspect) -> BTreeSet<Fingerprint> {
+    match &state.emergency {
+        Some(emergency) => emergency.suspects.clone(),
+        None => suspects(state, suspect),
+    }
+}
+
+/// Run again after it had ended: the replacement is active and the emergency is closed.
+fn is_over(state: &KeyState, replacement: Fingerprint) -> bool {
+    state.emergency.is_none()
+        && state.active().fingerprint == replacement
+        && matches!(state.phase, Phase::Revoked { .. })
+        && state.last_rotation.as_ref().is_some_and(|last| last.ended == Ending::Emergency)
+}
+
+fn with_problems(mut failure: Failure, problems: &[String]) -> Failure {
+    failure.causes.extend(problems.iter().cloned());
+    failure
+}
+
+fn passed_over(ports: &Ports, seconds: u64, problems: &[String], locked: &LockedState<'_>) -> Failure {
+    let key = &ports.settings.key;
+    let failure = Failure::new(
+        ExitCode::Partial,
+        format!("the suspect is revoked ({seconds} s after the command), but not everything went well"),
+        format!(
+            "consumers of what is named above may hold a dead key: mend it, then `rotate status {key}`; see \
+             runbook.md, section \"Emergency\""
+        ),
+    )
+    .with_detail("seconds", serde_json::json!(seconds))
+    .with_detail("problems", serde_json::json!(problems));
+    let failure = with_problems(failure, problems);
+    match locked.record() {
+        Some(record) => failure.with_status(overview::serving(record)),
+        None => failure,
+    }
+}

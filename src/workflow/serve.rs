@@ -1,0 +1,84 @@
+//! `rotate key`: the value that a consumer should use. Takes no lock and changes nothing.
+
+use crate::error::Failure;
+use crate::exit::ExitCode;
+use crate::rotation::credential::{Credential, SlotName};
+use crate::secret::Secret;
+use crate::slots::Slots;
+use crate::store::format::Record;
+
+/// The value of the active credential.
+///
+/// Where the active slot does not hold it (an environment variable that this process has not got yet),
+/// the other slot's value is given, but only while both are valid.
+///
+/// # Errors
+/// Exit 5 where no slot holds a value that the state knows, 20 where the active credential was revoked
+/// by order.
+pub async fn active(record: &Record, slots: &dyn Slots) -> Result<Secret, Failure> {
+    let state = &record.state;
+    let key = &record.key;
+    if state.outage {
+        return Err(Failure::new(
+            ExitCode::Rejected,
+            format!("the active credential of `{key}` was revoked by order"),
+            format!("stage and promote a new one: `rotate stage {key}`"),
+        )
+        .with_status(super::overview::serving(record)));
+    }
+    let first = in_slot(state.active(), state.active_slot, slots).await;
+    let Err(reason) = first else {
+        return first.map_err(Failure::unexpected);
+    };
+    if let Some(retiring) = state.phase.retiring()
+        && state.both_valid()
+        && let Ok(value) = in_slot(retiring, state.active_slot.other(), slots).await
+    {
+        return Ok(value);
+    }
+    Err(Failure::new(
+        ExitCode::State,
+        format!("the active value of `{key}` is not at hand: {reason}"),
+        format!(
+            "put the value of {} back into the {}",
+            state.active().fingerprint,
+            slots.location(state.active_slot)
+        ),
+    )
+    .with_status(super::overview::serving(record)))
+}
+
+/// The value in one particular slot, whatever the phase.
+///
+/// # Errors
+/// Exit 5 where the slot is empty, unreadable, or holds a value that the state does not know.
+pub async fn slot(record: &Record, slot: SlotName, slots: &dyn Slots) -> Result<Secret, Failure> {
+    let state = &record.state;
+    let known = if slot == state.active_slot { Some(state.active()) } else { state.phase.other() };
+    let place = slots.location(slot);
+    let empty = |reason: String| {
+        Failure::new(
+            ExitCode::State,
+            format!("the {slot} slot of `{}` has no value to give: {reason}", record.key),
+            format!("look at `rotate status {}`", record.key),
+        )
+    };
+    match known {
+        Some(credential) => in_slot(credential, slot, slots).await.map_err(empty),
+        None => Err(empty(format!("{place} is not in use in the phase {}", state.phase.name()))),
+    }
+}
+
+async fn in_slot(credential: &Credential, slot: SlotName, slots: &dyn Slots) -> Result<Secret, String> {
+    let place = slots.location(slot);
+    match slots.read(slot).await {
+        Ok(Some(value)) if value.fingerprint() == credential.fingerprint => Ok(value),
+        Ok(Some(value)) => Err(format!(
+            "{place} holds {}, the state expects {}",
+            value.fingerprint(),
+            credential.fingerprint
+        )),
+        Ok(None) => Err(format!("{place} holds no value")),
+        Err(error) => Err(format!("{error}; {}", error.remedy)),
+    }
+}
