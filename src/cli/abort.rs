@@ -1,0 +1,16 @@
+//! `rotate abort`
+
+use super::context::Context;
+use super::definition::Change;
+use super::rotation;
+use crate::error::Failure;
+use crate::ui::Output;
+use crate::wiring::AdminKey;
+use crate::workflow;
+
+pub(super) fn run(context: &Context, arguments: &Change) -> Result<Output, Failure> {
+    let dry_run = arguments.safety.dry_run;
+    rotation::change(context, arguments.key.key.as_deref(), AdminKey::NotNeeded, async |ports| {
+        workflow::abort::abort(&ports, dry_run).await
+    })
+}

@@ -1,0 +1,70 @@
+//! `rotate key`
+
+use std::io::IsTerminal;
+
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::context::Context;
+use super::definition::{Key, SlotChoice};
+use super::runtime;
+use crate::config::Scope;
+use crate::error::Failure;
+use crate::exit::ExitCode;
+use crate::rotation::credential::SlotName;
+use crate::secret::Secret;
+use crate::slots::Slots;
+use crate::store::format::Record;
+use crate::ui::{Output, write_stdout};
+use crate::wiring;
+use crate::workflow;
+use crate::workflow::serve;
+
+pub(super) fn run(context: &Context, arguments: &Key) -> Result<Output, Failure> {
+    if std::io::stdout().is_terminal() && !arguments.yes {
+        return Err(Failure::new(
+            ExitCode::Usage,
+            "this would show the value on a terminal, where it stays in the scrollback",
+            "pipe it into what needs it, or add --yes if you mean it",
+        ));
+    }
+    let config = context.config(Scope::Text)?;
+    let key = config.key(arguments.key.key.as_deref())?;
+    let store = wiring::store(&config.state_directory)?;
+    let decoded = workflow::decode_record(&store, &key.name, &store.path(&key.name))?.ok_or_else(|| {
+        Failure::new(
+            ExitCode::WrongPhase,
+            format!("`{}` was never adopted", key.name),
+            format!("record today's live credential first: `rotate adopt {}`", key.name),
+        )
+    })?;
+    let slots = wiring::slots(key, &config.state_directory);
+    let read = read(&decoded.record, arguments.slot, &*slots);
+    // Without a network there is nothing to wait for, and starting a runtime would cost more than the read.
+    let value = if slots.needs_runtime() { runtime::run(read) } else { pollster::block_on(read) }?;
+    print(context, &decoded.record.key, &value)?;
+    Ok(Output::default())
+}
+
+async fn read(record: &Record, choice: SlotChoice, slots: &dyn Slots) -> Result<Secret, Failure> {
+    match choice {
+        SlotChoice::Active => serve::active(record, slots).await,
+        SlotChoice::Primary => serve::slot(record, SlotName::Primary, slots).await,
+        SlotChoice::Secondary => serve::slot(record, SlotName::Secondary, slots).await,
+    }
+}
+
+/// The value and a newline; under `--json` a document that holds it.
+fn print(context: &Context, key: &str, value: &Secret) -> Result<(), Failure> {
+    let mut text = Zeroizing::new(String::with_capacity(value.expose().len() + 128));
+    if context.ui.json {
+        let quoted = Zeroizing::new(json!(value.expose()).to_string());
+        text.push_str(&format!("{{\"schema_version\":1,\"key\":{},\"value\":", json!(key)));
+        text.push_str(&quoted);
+        text.push_str("}\n");
+    } else {
+        text.push_str(value.expose());
+        text.push('\n');
+    }
+    write_stdout(text.as_bytes())
+}

@@ -1,0 +1,108 @@
+//! The command line: clap types and one thin file per command.
+
+mod abort;
+mod adopt;
+mod completions;
+mod context;
+mod definition;
+mod drill;
+mod finish;
+mod history;
+mod key;
+mod ledger;
+mod man;
+mod process;
+mod promote;
+mod purge;
+mod revoke_now;
+mod rotation;
+mod runtime;
+mod sandbox;
+mod stage;
+mod status;
+mod undo;
+mod value;
+
+use std::ffi::OsString;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches};
+
+use self::context::Context;
+use self::definition::{Arguments, Command};
+use crate::error::Failure;
+use crate::exit::ExitCode;
+use crate::telemetry;
+use crate::ui::{ColorChoice, Output, Ui};
+
+/// The command line as clap knows it, for completions, man pages and the reference.
+pub fn definition() -> clap::Command {
+    Arguments::command()
+}
+
+/// Runs the process's command line.
+pub fn main() -> std::process::ExitCode {
+    process::harden();
+    run(std::env::args_os().collect()).into()
+}
+
+fn run(arguments: Vec<OsString>) -> ExitCode {
+    let wants_json = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+    let parsed = definition()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = match parsed {
+        Ok(arguments) => arguments,
+        Err(error) => return refused_arguments(&error, wants_json),
+    };
+    telemetry::start(arguments.global.verbose);
+    let ui = Ui::new(arguments.global.json, arguments.global.quiet, arguments.global.color);
+    let context = Context::new(arguments.global, ui);
+    let result = dispatch(&context, arguments.command).and_then(|output| {
+        ui.print(&output)?;
+        Ok(output.exit.unwrap_or(ExitCode::Success))
+    });
+    result.unwrap_or_else(|failure| {
+        ui.print_failure(&failure);
+        failure.exit
+    })
+}
+
+fn dispatch(context: &Context, command: Command) -> Result<Output, Failure> {
+    match command {
+        Command::Adopt(arguments) => adopt::run(context, arguments),
+        Command::Stage(arguments) => stage::run(context, arguments),
+        Command::Promote(arguments) => promote::run(context, &arguments),
+        Command::Finish(arguments) => finish::run(context, &arguments),
+        Command::Abort(arguments) => abort::run(context, &arguments),
+        Command::Undo(arguments) => undo::run(context, &arguments),
+        Command::Purge(arguments) => purge::run(context, &arguments),
+        Command::RevokeNow(arguments) => revoke_now::run(context, arguments),
+        Command::Status(arguments) => status::run(context, &arguments),
+        Command::History(arguments) => history::run(context, &arguments),
+        Command::Key(arguments) => key::run(context, &arguments),
+        Command::Ledger => ledger::run(context),
+        Command::Sandbox(arguments) => sandbox::run(context, &arguments),
+        Command::Drill(arguments) => drill::run(context, &arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
+    }
+}
+
+/// Help and version are results; anything else is exit 2, as a document where one was asked for.
+fn refused_arguments(error: &clap::Error, wants_json: bool) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // A reader that has gone away does not mind.
+        let _ = error.print();
+        return ExitCode::Success;
+    }
+    if wants_json {
+        let ui = Ui::new(true, false, ColorChoice::Never);
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        ui.print_failure(&Failure::new(ExitCode::Usage, message, "see `rotate --help`"));
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::Usage
+}

@@ -1,0 +1,43 @@
+//! `rotate status`
+
+use super::context::Context;
+use super::definition::Status;
+use crate::config::{KeySettings, Scope};
+use crate::error::Failure;
+use crate::exit::ExitCode;
+use crate::store::json_file::JsonFileStore;
+use crate::ui::{Output, status};
+use crate::wiring;
+use crate::workflow;
+use crate::workflow::overview::Overview;
+
+pub(super) fn run(context: &Context, arguments: &Status) -> Result<Output, Failure> {
+    let config = context.config(Scope::Text)?;
+    let keys: Vec<&KeySettings> = if arguments.keys.is_empty() {
+        config.keys.values().collect()
+    } else {
+        arguments.keys.iter().map(|name| config.key(Some(name))).collect::<Result<_, _>>()?
+    };
+    let store =
+        if config.state_directory.exists() { Some(wiring::store(&config.state_directory)?) } else { None };
+    let overviews: Vec<Overview> = keys.iter().map(|key| overview(context, store.as_ref(), key)).collect();
+    let mut output = status::output(&overviews, context.ui.stdout);
+    if overviews.iter().any(|overview| overview.problem.is_some()) {
+        output.exit = Some(ExitCode::State);
+        context.ui.note("some state cannot be used: see runbook.md, section \"Exit 5\"");
+    }
+    Ok(output)
+}
+
+/// One key's overview; a damaged state of one key does not hide the others.
+fn overview(context: &Context, store: Option<&JsonFileStore>, key: &KeySettings) -> Overview {
+    let provider = key.provider.name();
+    let Some(store) = store else {
+        return Overview::never_adopted(&key.name, provider);
+    };
+    match workflow::decode_record(store, &key.name, &store.path(&key.name)) {
+        Ok(Some(decoded)) => Overview::of(&decoded.record, key.rotate_every.as_secs(), &context.clock.now()),
+        Ok(None) => Overview::never_adopted(&key.name, provider),
+        Err(failure) => Overview::unreadable(&key.name, provider, failure.to_string()),
+    }
+}
