@@ -1,0 +1,301 @@
+//! A hermetic place to run the real executable: its own directory, environment, clock and sandbox.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rotate::clock::simulated::SimulatedClock;
+use rotate::sandbox::{RunningSandbox, Sandbox, SandboxSettings};
+use rotate::secret::{Fingerprint, Secret};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// 2026-03-01T12:00:00Z.
+const START_MILLISECONDS: i64 = 1_772_366_400_000;
+
+/// One key at the sandbox's console.
+pub struct ConsoleKey {
+    pub id: String,
+    pub value: String,
+}
+
+impl ConsoleKey {
+    pub fn fingerprint(&self) -> String {
+        Fingerprint::of(self.value.as_bytes()).to_string()
+    }
+}
+
+/// A directory, a clock and a sandbox for one test. Nothing in it waits for real time.
+pub struct Lab {
+    directory: TempDir,
+    pub sandbox: RunningSandbox,
+    pub clock: SimulatedClock,
+    variables: BTreeMap<OsString, OsString>,
+}
+
+/// What a run of the executable left.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    /// The document on stdout.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("no JSON document on stdout: {error}\n{self:#?}"))
+    }
+
+    /// Fails the test with everything that was printed, unless the exit code is this one.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+impl Lab {
+    /// A lab with `rotate.toml` for the key `prod`: file slots, a dotenv target, an admin key.
+    pub fn new() -> Self {
+        let lab = Self::bare(SandboxSettings::default());
+        lab.write("app.env", "# my app\nFOO=bar\nexport ANTHROPIC_API_KEY=\"placeholder\"\n");
+        lab.configure(&lab.key("prod"));
+        lab
+    }
+
+    /// A lab without configuration.
+    pub fn bare(settings: SandboxSettings) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let clock_path = directory.path().join("clock");
+        std::fs::write(&clock_path, format!("{START_MILLISECONDS} boot-one 1000000")).unwrap();
+        let clock = SimulatedClock::new(clock_path.clone());
+        let sandbox_clock = clock.clone();
+        let sandbox = Sandbox::start(
+            "127.0.0.1:0".parse().unwrap(),
+            move || Box::new(sandbox_clock.clone()),
+            settings,
+            Some(1),
+        )
+        .unwrap();
+        let mut lab = Self { directory, sandbox, clock, variables: BTreeMap::new() };
+        for name in ["home", "tmp"] {
+            std::fs::create_dir(lab.path(name)).unwrap();
+        }
+        lab.write("admin.key", lab.sandbox.admin_key().expose());
+        let (home, tmp) = (lab.path("home"), lab.path("tmp"));
+        lab.set("HOME", home);
+        lab.set("TMPDIR", tmp);
+        lab.set("PATH", std::env::var_os("PATH").unwrap_or_default());
+        lab.set("USER", "operator");
+        lab.set("ROTATE_TEST_CLOCK", clock_path);
+        lab.set("ROTATE_TEST_SEED", "1");
+        lab
+    }
+
+    /// A path in the lab's directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// Sets a variable for every later run.
+    pub fn set(&mut self, name: &str, value: impl Into<OsString>) {
+        self.variables.insert(name.into(), value.into());
+    }
+
+    pub fn unset(&mut self, name: &str) {
+        self.variables.remove(&OsString::from(name));
+    }
+
+    /// Writes `rotate.toml`: the provider's section, then the given tables of keys.
+    pub fn configure(&self, keys: &str) {
+        self.configure_with("admin_key = \"file:admin.key\"\n", keys);
+    }
+
+    /// The same with other lines in the provider's section.
+    pub fn configure_with(&self, provider: &str, keys: &str) {
+        let base_url = self.sandbox.base_url();
+        self.write(
+            "rotate.toml",
+            &format!("state = \"state\"\n\n[providers.anthropic]\nbase_url = \"{base_url}\"\ntimeout = \"5s\"\n{provider}\n{keys}"),
+        );
+    }
+
+    /// The table of one key with a dotenv target in `app.env`.
+    pub fn key(&self, name: &str) -> String {
+        format!(
+            "[keys.{name}]\nprovider = \"anthropic\"\nlongest_job = \"45m\"\ngrace = \"60m\"\n\n\
+             [[keys.{name}.targets]]\ntype = \"dotenv\"\npath = \"app.env\"\nvariable = \"ANTHROPIC_API_KEY\"\nrefresh = \"5m\"\n"
+        )
+    }
+
+    /// Creates a key at the console and puts its value into `<name>.key`.
+    pub fn console_key(&self, name: &str) -> ConsoleKey {
+        let (id, value) = self.sandbox.create_key(name, None).unwrap();
+        self.write(&format!("{name}.key"), &format!("{}\n", value.expose()));
+        ConsoleKey { id, value: value.expose().to_owned() }
+    }
+
+    /// Adopts a new console key called `old` as `prod`.
+    pub fn adopted(&self) -> ConsoleKey {
+        let old = self.console_key("old");
+        self.run("adopt prod --from file:old.key").expect(0);
+        old
+    }
+
+    /// Adopts `old` and stages `new`.
+    pub fn staged(&self) -> (ConsoleKey, ConsoleKey) {
+        let old = self.adopted();
+        let new = self.console_key("new");
+        self.run("stage prod --from file:new.key --ticket OPS-1").expect(0);
+        (old, new)
+    }
+
+    /// Adopts `old`, stages and promotes `new`.
+    pub fn promoted(&self) -> (ConsoleKey, ConsoleKey) {
+        let keys = self.staged();
+        self.run("promote prod").expect(0);
+        keys
+    }
+
+    /// A whole rotation from `old` to `new`.
+    pub fn finished(&self) -> (ConsoleKey, ConsoleKey) {
+        let keys = self.promoted();
+        self.advance_minutes(61);
+        self.run("finish prod").expect(0);
+        keys
+    }
+
+    pub fn advance_minutes(&self, minutes: u64) {
+        self.clock.advance(Duration::from_secs(minutes * 60));
+    }
+
+    /// Runs `rotate` with arguments that are split at white space.
+    pub fn run(&self, arguments: &str) -> Ran {
+        self.run_words(&arguments.split_whitespace().collect::<Vec<_>>())
+    }
+
+    pub fn run_words(&self, arguments: &[&str]) -> Ran {
+        self.finish_command(self.command(arguments).stdin(Stdio::null()))
+    }
+
+    /// Runs with text on stdin.
+    pub fn run_with_input(&self, arguments: &str, input: &[u8]) -> Ran {
+        let mut child =
+            self.spawn(self.command(&arguments.split_whitespace().collect::<Vec<_>>()).stdin(Stdio::piped()));
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        ran(child)
+    }
+
+    /// The command, ready to be changed further.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("rotate"));
+        command.args(arguments).current_dir(self.directory.path()).env_clear().envs(&self.variables);
+        command
+    }
+
+    pub fn finish_command(&self, command: &mut Command) -> Ran {
+        ran(self.spawn(command))
+    }
+
+    fn spawn(&self, command: &mut Command) -> Child {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// `status --json` of one key.
+    pub fn status(&self, key: &str) -> Value {
+        self.run_words(&["status", key, "--json"]).expect(0).json()["keys"][0].clone()
+    }
+
+    pub fn phase(&self, key: &str) -> String {
+        self.status(key)["phase"].as_str().unwrap_or("null").to_owned()
+    }
+
+    /// What the sandbox's console says of a key: `active`, `inactive`, `archived`.
+    pub fn console_status(&self, id: &str) -> String {
+        let text = self.http("GET", "/console/api_keys", "");
+        let list: Value = serde_json::from_str(&text).unwrap();
+        let keys = list["data"].as_array().unwrap();
+        let key = keys.iter().find(|key| key["id"] == id).unwrap_or_else(|| panic!("no {id} in {list}"));
+        key["status"].as_str().unwrap().to_owned()
+    }
+
+    /// Sets a key's status by hand at the console.
+    pub fn console_set(&self, id: &str, status: &str) {
+        self.http("POST", &format!("/console/api_keys/{id}"), &format!("{{\"status\":\"{status}\"}}"));
+    }
+
+    /// One plain HTTP request to the sandbox; the body of the answer.
+    pub fn http(&self, method: &str, path: &str, body: &str) -> String {
+        let mut stream = std::net::TcpStream::connect(self.sandbox.address()).unwrap();
+        let host = self.sandbox.address();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
+        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+    }
+
+    /// Whether the sandbox accepts a value right now.
+    pub fn accepts(&self, value: &str) -> bool {
+        let mut stream = std::net::TcpStream::connect(self.sandbox.address()).unwrap();
+        let host = self.sandbox.address();
+        write!(
+            stream,
+            "GET /v1/models?limit=1 HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\nx-api-key: {value}\r\nanthropic-version: 2023-06-01\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
+        answer.starts_with("HTTP/1.1 200")
+    }
+
+    /// The value that `app.env` holds.
+    pub fn env_value(&self) -> String {
+        value_in(&self.path("app.env"))
+    }
+
+    /// Output with everything that changes from run to run replaced, for snapshots.
+    pub fn normal(&self, text: &str) -> String {
+        text.replace(&self.directory.path().display().to_string(), "$LAB")
+            .replace(&self.sandbox.base_url(), "$SANDBOX")
+    }
+}
+
+/// The value of ANTHROPIC_API_KEY in a dotenv file.
+pub fn value_in(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).unwrap();
+    let line = text.lines().find(|line| line.contains("ANTHROPIC_API_KEY=")).unwrap();
+    line.split_once('=').unwrap().1.trim_matches('"').to_owned()
+}
+
+/// A secret from plain text.
+pub fn secret(text: &str) -> Secret {
+    Secret::from_text(text.to_owned()).unwrap()
+}
+
+fn ran(child: Child) -> Ran {
+    let output = child.wait_with_output().unwrap();
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
