@@ -316,7 +316,7 @@ fn acceptable_item(text: &str) -> Result<Item, String> {
 }
 
 fn duration(text: &str) -> Result<std::time::Duration, String> {
-    crate::config::duration::parse(text).map_err(|error| error.to_string())
+    crate::duration::parse(text).map_err(|error| error.to_string())
 }
 
 fn fault(text: &str) -> Result<(String, f64), String> {

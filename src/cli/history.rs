@@ -27,7 +27,10 @@ fn show(context: &Context, config: &Config, keys: &[String]) -> Result<Output, F
     for key in keys {
         entries.extend(Journal::new(&config.state_directory, key).entries()?);
     }
-    entries.sort_by_key(|entry| entry.at.wall);
+    if keys.len() > 1 {
+        // Within one key the chain's order counts, whatever the wall clock said.
+        entries.sort_by_key(|entry| entry.at.wall);
+    }
     let text = entries.iter().map(|entry| line(entry, context.ui.stdout)).collect();
     let mut json = Map::new();
     json.insert("entries".to_owned(), json!(entries));

@@ -30,6 +30,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 use self::context::Context;
 use self::definition::{Arguments, Command};
+use crate::config::{NotAReference, Origin, looks_like_a_secret};
 use crate::error::Failure;
 use crate::exit::ExitCode;
 use crate::telemetry;
@@ -96,13 +97,28 @@ fn refused_arguments(error: &clap::Error, wants_json: bool) -> ExitCode {
         let _ = error.print();
         return ExitCode::Success;
     }
-    if wants_json {
-        let ui = Ui::new(true, false, ColorChoice::Never);
-        let text = error.to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let ui = Ui::new(wants_json, false, ColorChoice::Auto);
+    let text = error.to_string();
+    if looks_like_a_secret(&text) {
+        ui.print_failure(&secret_as_argument());
+    } else if wants_json {
+        let message = match error.kind() {
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "no command was given",
+            _ => text.lines().next().unwrap_or_default().trim_start_matches("error: "),
+        };
         ui.print_failure(&Failure::new(ExitCode::Usage, message, "see `rotate --help`"));
     } else {
         let _ = error.print();
     }
     ExitCode::Usage
+}
+
+/// The parser repeats what it does not understand; a key pasted into the wrong place must not be.
+fn secret_as_argument() -> Failure {
+    let value = NotAReference::InlineSecret;
+    Failure::new(
+        ExitCode::Usage,
+        "an argument is a secret value itself (not repeated here), and no command takes one",
+        value.remedy(Origin::Argument),
+    )
 }

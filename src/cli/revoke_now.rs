@@ -29,11 +29,15 @@ pub(super) fn run(context: &Context, arguments: RevokeNow) -> Result<Output, Fai
         SuspectName::New => Suspect::New,
         SuspectName::All => Suspect::All,
     };
-    let damage = workflow::revoke_now::damage(&ports, suspect)?;
+    let given = given_replacement(context, &arguments)?;
+    let damage = workflow::revoke_now::damage(&ports, suspect, given.as_ref())?;
     tell(context, &damage);
-    let replacement = replacement(context, &arguments, &damage)?;
+    let replacement = match given {
+        Some(given) => Some(given),
+        None => asked_replacement(context, &arguments, &damage)?,
+    };
     let dry_run = arguments.safety.dry_run;
-    value::confirm(context, arguments.safety.yes || dry_run, &key.name, "The suspects are revoked at once")?;
+    value::confirm(context, arguments.safety.yes || dry_run, &key.name, "the suspects are revoked at once")?;
     let reason = arguments.reason;
     let options = Options {
         suspect,
@@ -58,18 +62,29 @@ fn emergency_config(context: &Context, key: Option<&str>) -> Result<Config, Fail
 
 /// What will break, before anything does.
 fn tell(context: &Context, damage: &Damage) {
+    if damage.suspects.is_empty() {
+        return;
+    }
     context.ui.note(&format!("revoking now: {}", damage.suspects.join(", ")));
     for consequence in &damage.consequences {
         context.ui.note(&format!("  - {consequence}"));
     }
 }
 
-/// The replacement: named, or asked for where one is needed and a person is there.
-fn replacement(context: &Context, arguments: &RevokeNow, damage: &Damage) -> Result<Option<Secret>, Failure> {
-    let from = arguments.replace_from.as_deref();
-    if from.is_some() {
-        return value::obtain(context, "--replace-from", from, None, "").map(Some);
+/// The replacement that `--replace-from` names.
+fn given_replacement(context: &Context, arguments: &RevokeNow) -> Result<Option<Secret>, Failure> {
+    match arguments.replace_from.as_deref() {
+        Some(from) => value::obtain(context, "--replace-from", Some(from), None, "").map(Some),
+        None => Ok(None),
     }
+}
+
+/// The replacement that a person pastes, where one is needed and a person is there.
+fn asked_replacement(
+    context: &Context,
+    arguments: &RevokeNow,
+    damage: &Damage,
+) -> Result<Option<Secret>, Failure> {
     let ask = damage.needs_replacement
         && !arguments.accept_outage
         && !arguments.safety.dry_run

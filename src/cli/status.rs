@@ -5,6 +5,7 @@ use super::definition::Status;
 use crate::config::{KeySettings, Scope};
 use crate::error::Failure;
 use crate::exit::ExitCode;
+use crate::rotation::stamp::Stamp;
 use crate::store::json_file::JsonFileStore;
 use crate::ui::{Output, status};
 use crate::wiring;
@@ -20,7 +21,9 @@ pub(super) fn run(context: &Context, arguments: &Status) -> Result<Output, Failu
     };
     let store =
         if config.state_directory.exists() { Some(wiring::store(&config.state_directory)?) } else { None };
-    let overviews: Vec<Overview> = keys.iter().map(|key| overview(context, store.as_ref(), key)).collect();
+    // One moment for all: telling the time opens a file.
+    let now = context.clock.now();
+    let overviews: Vec<Overview> = keys.iter().map(|key| overview(store.as_ref(), key, &now)).collect();
     let mut output = status::output(&overviews, context.ui.stdout);
     if overviews.iter().any(|overview| overview.problem.is_some()) {
         output.exit = Some(ExitCode::State);
@@ -30,13 +33,13 @@ pub(super) fn run(context: &Context, arguments: &Status) -> Result<Output, Failu
 }
 
 /// One key's overview; a damaged state of one key does not hide the others.
-fn overview(context: &Context, store: Option<&JsonFileStore>, key: &KeySettings) -> Overview {
+fn overview(store: Option<&JsonFileStore>, key: &KeySettings, now: &Stamp) -> Overview {
     let provider = key.provider.name();
     let Some(store) = store else {
         return Overview::never_adopted(&key.name, provider);
     };
     match workflow::decode_record(store, &key.name, &store.path(&key.name)) {
-        Ok(Some(decoded)) => Overview::of(&decoded.record, key.rotate_every.as_secs(), &context.clock.now()),
+        Ok(Some(decoded)) => Overview::of(&decoded.record, key.rotate_every.as_secs(), now),
         Ok(None) => Overview::never_adopted(&key.name, provider),
         Err(failure) => Overview::unreadable(&key.name, provider, failure.to_string()),
     }

@@ -55,7 +55,7 @@ pub(super) fn confirm(context: &Context, yes: bool, key: &str, what: &str) -> Re
     if context.ui.json || !prompt::possible() {
         return Err(Failure::new(
             ExitCode::Usage,
-            format!("{what} needs a confirmation, and there is no terminal to ask on"),
+            format!("{what}; that needs a confirmation, and there is no terminal to ask on"),
             "look at what `--dry-run` says, then add `--yes`",
         ));
     }

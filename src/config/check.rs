@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::document::Document;
-use super::duration::{friendly_duration, spelled};
+use crate::duration::{friendly_duration, spelled};
 use super::key::ReadKey;
 use super::settings::SlotsSettings;
 use crate::error::Failure;

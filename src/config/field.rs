@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::document::{Document, Section, shown};
-use super::duration;
+use crate::duration;
 use super::nearest::suggestion;
 use super::secret_ref::{Origin, SecretReference};
 use crate::error::Failure;

@@ -8,7 +8,6 @@
 mod check;
 mod command_output;
 mod document;
-pub mod duration;
 mod emergency;
 mod environment;
 mod field;
@@ -26,11 +25,10 @@ mod target;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub use duration::friendly;
 pub use environment::Environment;
 pub use file::find;
 pub use nearest::nearest;
-pub use secret_ref::{NotAReference, Origin, SecretReference};
+pub use secret_ref::{NotAReference, Origin, SecretReference, looks_like_a_secret};
 pub use settings::{
     AnthropicSettings, KeySettings, ProbeKind, ProviderSettings, SlotsSettings, TargetKind, TargetSettings,
 };

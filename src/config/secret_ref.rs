@@ -218,7 +218,7 @@ impl fmt::Display for SecretReference {
 /// Whether some word of a text begins like a key of a well-known issuer and is long enough to be one.
 ///
 /// Names such as `npm_publish_token` are no keys: but for `sk-`, a key is long and has a digit.
-pub(super) fn looks_like_a_secret(text: &str) -> bool {
+pub fn looks_like_a_secret(text: &str) -> bool {
     let in_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     text.contains("-----BEGIN")
         || text.split(|c: char| !in_token(c)).any(|word| {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::command_output::{Bytes, LONGEST_BYTES, NoOutput, read_all, run};
-use super::duration::friendly_duration;
+use crate::duration::friendly_duration;
 use super::environment::Environment;
 use super::secret_ref::{Origin, SecretReference};
 use crate::error::Failure;

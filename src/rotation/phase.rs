@@ -96,6 +96,8 @@ pub enum Ending {
     Finished,
     Aborted,
     Emergency,
+    /// It had ended with a revocation, which was undone.
+    Undone,
 }
 
 /// How far the active value has come at one target.

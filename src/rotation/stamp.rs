@@ -45,6 +45,8 @@ impl Stamp {
 pub struct Elapsed {
     /// The smallest of the measures at hand, never negative, in whole seconds.
     pub seconds: u64,
+    /// The same in milliseconds.
+    pub milliseconds: u64,
     /// Some measure says that time ran backwards.
     pub went_backwards: bool,
 }
@@ -62,10 +64,8 @@ pub fn elapsed(from: &Stamp, to: &Stamp) -> Elapsed {
         measures.push(milliseconds_between(start, end));
     }
     let smallest = measures.into_iter().min().unwrap_or(0);
-    Elapsed {
-        seconds: u64::try_from(smallest.max(0) / 1000).unwrap_or(u64::MAX),
-        went_backwards: smallest < 0,
-    }
+    let milliseconds = u64::try_from(smallest.max(0)).unwrap_or(u64::MAX);
+    Elapsed { seconds: milliseconds / 1000, milliseconds, went_backwards: smallest < 0 }
 }
 
 fn milliseconds_between(from: Timestamp, to: Timestamp) -> i128 {
@@ -101,7 +101,7 @@ mod tests {
             (stamp(1_020, None, None), 20),
         ];
         for (to, seconds) in cases {
-            assert_eq!(elapsed(&from, &to), Elapsed { seconds, went_backwards: false }, "{to:?}");
+            assert_eq!(elapsed(&from, &to), Elapsed { seconds, milliseconds: seconds * 1000, went_backwards: false }, "{to:?}");
         }
     }
 
@@ -109,6 +109,6 @@ mod tests {
     fn a_clock_that_ran_backwards_counts_as_nothing_passed() {
         let from = stamp(1_000, Some(("a", 10)), None);
         let to = stamp(400, Some(("a", 500)), None);
-        assert_eq!(elapsed(&from, &to), Elapsed { seconds: 0, went_backwards: true });
+        assert_eq!(elapsed(&from, &to), Elapsed { seconds: 0, milliseconds: 0, went_backwards: true });
     }
 }

@@ -282,7 +282,7 @@ impl Transition<'_> {
             return self.bad_data("the revoked credential was purged");
         }
         self.state.dead.remove(&revoked.credential.fingerprint);
-        self.state.last_rotation = None;
+        self.end(rotation.clone(), Ending::Undone);
         self.state.phase = if active.fingerprint == revoked.credential.fingerprint {
             self.state.outage = false;
             Phase::Idle { active }

@@ -121,17 +121,19 @@ pub fn decode(bytes: &[u8], path: &Path) -> Result<Decoded, StoreError> {
     let damaged = |reason: String| StoreError::Damaged { path: path.to_owned(), reason };
     let text = std::str::from_utf8(bytes).map_err(|_| damaged("it is not UTF-8 text".to_owned()))?;
     verify_checksum(text).map_err(|reason| damaged(reason.to_owned()))?;
-    let header: Header =
-        serde_json::from_str(text).map_err(|error| damaged(format!("it is not a state file: {error}")))?;
-    let newer_schema = (header.schema > SCHEMA).then_some(header.schema);
-    let parsed = serde_json::from_str::<StateFile>(text)
-        .map_err(|error| error.to_string())
-        .and_then(|file| from_file(file).map_err(str::to_owned));
-    match (parsed, newer_schema) {
-        (Ok(record), newer_schema) => Ok(Decoded { record, newer_schema }),
-        (Err(_), Some(schema)) => Err(StoreError::Newer { path: path.to_owned(), schema }),
-        (Err(reason), None) => Err(damaged(reason)),
-    }
+    let not_understood = |schema: u64, reason: String| match schema {
+        ..=SCHEMA => damaged(reason),
+        newer => StoreError::Newer { path: path.to_owned(), schema: newer },
+    };
+    let file: StateFile = serde_json::from_str(text).map_err(|reason| {
+        match serde_json::from_str::<Header>(text) {
+            Ok(header) => not_understood(header.schema, reason.to_string()),
+            Err(error) => damaged(format!("it is not a state file: {error}")),
+        }
+    })?;
+    let schema = file.schema;
+    let record = from_file(file).map_err(|reason| not_understood(schema, reason.to_owned()))?;
+    Ok(Decoded { record, newer_schema: (schema > SCHEMA).then_some(schema) })
 }
 
 fn verify_checksum(text: &str) -> Result<(), &'static str> {

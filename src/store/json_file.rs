@@ -1,9 +1,10 @@
 //! The state store on a local disk: one JSON file a key.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::lock::CommitLock;
-use super::{StateStore, StoreError, Stored, Swap, Version, safety};
+use super::{Hold, StateStore, StoreError, Stored, Swap, Version, safety};
 use crate::durable::{self, ReplaceError};
 
 /// `<directory>/<key>.json`, replaced by temporary file, fsync, rename, fsync of the directory.
@@ -13,12 +14,16 @@ pub struct JsonFileStore {
 }
 
 impl JsonFileStore {
-    /// The store in a directory that exists and is safe; for readers.
+    /// The store in a directory that is safe, or that nobody has made yet and so holds nothing; for
+    /// readers.
     ///
     /// # Errors
     /// [`StoreError::Unsafe`] or [`StoreError::Io`].
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
-        safety::check_directory(directory)?;
+        match safety::check_directory(directory) {
+            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+            checked => checked?,
+        }
         Ok(Self { directory: directory.to_owned() })
     }
 
@@ -81,5 +86,11 @@ impl StateStore for JsonFileStore {
                 source,
             }),
         }
+    }
+
+    fn hold(&self, key: &str, expected: Option<&Version>) -> Result<Option<Hold>, StoreError> {
+        let lock = CommitLock::acquire(&self.directory, key)?;
+        let current = self.load(key)?.map(|stored| stored.version);
+        Ok((current.as_ref() == expected).then_some(Hold { _lock: lock }))
     }
 }

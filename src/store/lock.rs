@@ -8,7 +8,7 @@
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -110,13 +110,13 @@ impl CommitLock {
     }
 }
 
-fn open_sentinel(path: &PathBuf) -> Result<File, StoreError> {
+fn open_sentinel(path: &Path) -> Result<File, StoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
     safety::open(path, &mut options)?.ok_or_else(|| StoreError::Io {
         what: "cannot create the lock",
-        path: path.clone(),
+        path: path.to_owned(),
         source: missing(),
     })
 }

@@ -38,6 +38,16 @@ pub trait StateStore {
 
     /// Replaces the document if it is still the one that was read.
     fn compare_and_swap(&self, key: &str, expected: Option<&Version>, bytes: &[u8]) -> Swap;
+
+    /// Keeps everyone from committing until the hold is dropped, if the document is still the one that
+    /// was read; `None` if it is not. For short changes to the machine itself, by a process that may have
+    /// been overtaken while it was stopped.
+    fn hold(&self, key: &str, expected: Option<&Version>) -> Result<Option<Hold>, StoreError>;
+}
+
+/// While it lives, nobody commits.
+pub struct Hold {
+    _lock: lock::CommitLock,
 }
 
 /// One document as it was read.

@@ -54,10 +54,12 @@ pub fn create_directory(directory: &Path) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError::Unsafe`] for a symbolic link or loose permissions, [`StoreError::Io`] otherwise.
 pub fn read_file(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
-    let Some(mut file) = open(path, OpenOptions::new().read(true))? else {
+    let Some((mut file, metadata)) = open_known(path, OpenOptions::new().read(true))? else {
         return Ok(None);
     };
-    let mut bytes = Vec::new();
+    // One byte more than the file has, so that one read takes it all and the next sees its end.
+    let length = usize::try_from(metadata.len().min(FILE_BYTES_LIMIT)).unwrap_or(0);
+    let mut bytes = Vec::with_capacity(length + 1);
     Read::by_ref(&mut file)
         .take(FILE_BYTES_LIMIT)
         .read_to_end(&mut bytes)
@@ -70,6 +72,10 @@ pub fn read_file(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
 /// # Errors
 /// As [`read_file`].
 pub fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, StoreError> {
+    Ok(open_known(path, options)?.map(|(file, _)| file))
+}
+
+fn open_known(path: &Path, options: &mut OpenOptions) -> Result<Option<(File, Metadata)>, StoreError> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::CLOEXEC | rustix::fs::OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).unwrap_or(0);
     let file = match options.mode(0o600).custom_flags(flags).open(path) {
@@ -90,7 +96,7 @@ pub fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, Stor
         return Err(unsafe_path(path, "it is not a regular file", "move it away and run the command again"));
     }
     check_owner_and_mode(path, &metadata, "chmod 600")?;
-    Ok(Some(file))
+    Ok(Some((file, metadata)))
 }
 
 fn is_symlink(path: &Path) -> bool {

@@ -136,6 +136,10 @@ impl Target for CommandTarget {
         &self.id
     }
 
+    fn is_local(&self) -> bool {
+        false
+    }
+
     async fn check(&self) -> Result<(), TargetError> {
         self.check_program(&self.arguments, "command")?;
         self.read_back.as_ref().map_or(Ok(()), |arguments| self.check_program(arguments, "read_back"))

@@ -82,6 +82,10 @@ impl Target for DotenvTarget {
         &self.id
     }
 
+    fn is_local(&self) -> bool {
+        true
+    }
+
     async fn check(&self) -> Result<(), TargetError> {
         self.check_variable()?;
         let original = open(&self.path)?;

@@ -70,6 +70,10 @@ impl Target for FileTarget {
         &self.id
     }
 
+    fn is_local(&self) -> bool {
+        true
+    }
+
     async fn check(&self) -> Result<(), TargetError> {
         let original = Original::open(&resolve(&self.path)?)?;
         original.check_writable()?;

@@ -30,6 +30,9 @@ pub trait Target {
     /// Its stable name.
     fn id(&self) -> &TargetId;
 
+    /// Whether `write` is over in a moment: a file on this machine, neither a network nor a program.
+    fn is_local(&self) -> bool;
+
     /// Whether a write could work, as far as can be told without writing.
     async fn check(&self) -> Result<(), TargetError>;
 

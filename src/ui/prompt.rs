@@ -84,7 +84,8 @@ fn read_line(
             CTRL_C => return Ok(None),
             CTRL_D if line.is_empty() => return Ok(None),
             BACKSPACE | DELETE => {
-                if line.pop().is_some() && echo == Echo::On {
+                let erased = line.pop().is_some();
+                if erased && echo == Echo::On {
                     output.write_all(b"\x08 \x08")?;
                 }
             }

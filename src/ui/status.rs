@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 use super::Output;
 use super::paint::Paint;
 use super::render::width;
-use crate::config::friendly;
+use crate::duration::friendly;
 use crate::workflow::overview::{Overview, Shown};
 
 /// The result of `status`.
@@ -66,7 +66,7 @@ pub fn block(overview: &Overview, paint: Paint) -> String {
     lines.iter().map(|(name, text)| format!("  {name:<12}{text}\n")).collect()
 }
 
-fn credentials<'a>(overview: &Overview, lines: &mut Vec<(&'a str, String)>) {
+fn credentials(overview: &Overview, lines: &mut Vec<(&str, String)>) {
     let of = |shown: &Shown| {
         let id = shown.provider_key_id.as_ref().map(|id| format!(", {id}")).unwrap_or_default();
         format!("{} …{} ({} slot{id})", shown.fingerprint, shown.last4, shown.slot)

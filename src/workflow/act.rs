@@ -46,12 +46,14 @@ pub(super) async fn perform(drive: &mut Drive<'_, '_>, effect: Effect) -> Result
         }
         Effect::Revoke { id, fingerprint } => {
             drive.ports.narrator.waiting(&format!("revoking {fingerprint} ({id}) …"));
+            drop(drive.locked.hold(drive.ports)?);
             let outcome = drive.ports.provider.revoke(&id).await;
             drive.called(fingerprint, outcome);
             Ok(())
         }
         Effect::Reactivate { id, fingerprint } => {
             drive.ports.narrator.waiting(&format!("reactivating {fingerprint} ({id}) …"));
+            drop(drive.locked.hold(drive.ports)?);
             let outcome = drive.ports.provider.reactivate(&id).await;
             let takes_back = !matches!(drive.state().map(|state| &state.phase), Some(Phase::Revoked { .. }));
             if takes_back && matches!(outcome, Outcome::Done(())) {
@@ -61,6 +63,7 @@ pub(super) async fn perform(drive: &mut Drive<'_, '_>, effect: Effect) -> Result
             Ok(())
         }
         Effect::Delete { id, fingerprint } => {
+            drop(drive.locked.hold(drive.ports)?);
             let outcome = drive.ports.provider.delete(&id).await;
             if matches!(outcome, Outcome::Done(())) {
                 forget_value(drive, fingerprint).await;
@@ -108,7 +111,12 @@ async fn store(drive: &mut Drive<'_, '_>, slot: SlotName, credential: &Credentia
         .ok_or_else(|| Failure::unexpected("a value was to be stored that was not seen to be accepted"))?;
     let place = drive.ports.slots.location(slot);
     let code = if drive.ports.slots.placed_by_person() { ExitCode::Person } else { ExitCode::State };
-    if let Err(error) = drive.ports.slots.write(slot, accepted.value()).await {
+    let hold = drive.locked.hold(drive.ports)?;
+    // What needs a network may take long, and nobody is kept from committing for so long.
+    let hold = hold.filter(|_| !drive.ports.slots.needs_runtime());
+    let written = drive.ports.slots.write(slot, accepted.value()).await;
+    drop(hold);
+    if let Err(error) = written {
         if drive.state().is_some() {
             drive.record(&Event::IntentDropped { reason: error.to_string() })?;
         }
@@ -129,13 +137,13 @@ async fn write_targets(
         .get(fingerprint, drive.locked.state(), &*drive.ports.slots)
         .await
         .map_err(|reason| value_missing(drive, reason))?;
-    let writes = drive
-        .ports
-        .targets
-        .iter()
-        .filter(|target| targets.contains(target.id()))
-        .map(|target| async { (target.id().clone(), write_one(&**target, &value).await) });
-    let outcomes: BTreeMap<TargetId, Propagation> = join_all(writes).await.into_iter().collect();
+    let all = drive.ports.targets.iter().map(|target| &**target);
+    let wanted = all.filter(|target| targets.contains(target.id()));
+    let (local, remote): (Vec<_>, Vec<_>) = wanted.partition(|target| target.is_local());
+    let hold = drive.locked.hold(drive.ports)?;
+    let mut outcomes = write_all(&local, &value).await;
+    drop(hold);
+    outcomes.extend(write_all(&remote, &value).await);
     crash::point("after the effect");
     for (target, outcome) in &outcomes {
         if let Propagation::Failed { reason } = outcome {
@@ -147,6 +155,13 @@ async fn write_targets(
     }
     drive.facts.target_reads = None;
     drive.record(&Event::TargetsWritten { outcomes })
+}
+
+/// Writes targets side by side.
+async fn write_all(targets: &[&dyn Target], value: &Secret) -> BTreeMap<TargetId, Propagation> {
+    let writes =
+        targets.iter().map(|target| async { (target.id().clone(), write_one(*target, value).await) });
+    join_all(writes).await.into_iter().collect()
 }
 
 /// Writes one target and believes only what is read back, where anything can be.

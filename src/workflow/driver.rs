@@ -13,7 +13,7 @@ use crate::error::Failure;
 use crate::rotation::effect::{Effect, Intent};
 use crate::rotation::event::{Event, Proof};
 use crate::rotation::evidence::{self, Item};
-use crate::rotation::phase::KeyState;
+use crate::rotation::phase::{Direction, KeyState};
 use crate::rotation::plan::{Facts, Goal, Refusal, Step, Wait, plan};
 use crate::rotation::stamp::{Stamp, elapsed, plus_seconds};
 
@@ -150,8 +150,12 @@ fn without_provider(stamp: &Stamp) -> Stamp {
 
 fn narration(event: &Event) -> Option<String> {
     match event {
-        Event::Switched { .. } => {
-            Some("consumers that ask `rotate key` get the other credential now".to_owned())
+        Event::Switched { direction, .. } => {
+            let which = match direction {
+                Direction::Forward => "new",
+                Direction::Back => "old",
+            };
+            Some(format!("consumers that ask `rotate key` get the {which} credential now"))
         }
         Event::GraceOpened { window, .. } => {
             Some(format!("grace window opened; not before {:.0}", window.not_before))
@@ -167,6 +171,7 @@ fn narration(event: &Event) -> Option<String> {
 
 fn revoked(fingerprint: &str, proof: &Proof) -> String {
     match proof.lag_seconds {
+        Some(0) => format!("{fingerprint} is refused by the provider, within a second of its revocation"),
         Some(lag) => format!("{fingerprint} is refused by the provider, {lag} s after it was revoked"),
         None => format!("{fingerprint} is refused by the provider"),
     }

@@ -6,7 +6,7 @@ use crate::rotation::credential::{Identity, KeyStatus, ProviderKey, ProviderKeyI
 use crate::rotation::effect::{Effect, Intent};
 use crate::rotation::event::Event;
 use crate::rotation::phase::{KeyState, Phase, Propagation};
-use crate::rotation::plan::{Facts, Goal, Policy, Question, Step, plan};
+use crate::rotation::plan::{Facts, Goal, Policy, Question, Refusal, Step, plan};
 use crate::rotation::stamp::Stamp;
 use crate::rotation::transition::apply;
 
@@ -14,8 +14,16 @@ const STEPS_LIMIT: usize = 100;
 
 /// The steps to `goal`, one line each, where every check passes and every act succeeds.
 ///
-/// The last line says how it ends: reached, waiting, or why it is refused.
-pub fn steps(state: Option<&KeyState>, goal: &Goal, policy: &Policy, now: &Stamp) -> Vec<String> {
+/// The last line says how it ends: reached, or waiting.
+///
+/// # Errors
+/// The plan's refusal: the goal cannot be reached from here, whatever the checks say.
+pub fn steps(
+    state: Option<&KeyState>,
+    goal: &Goal,
+    policy: &Policy,
+    now: &Stamp,
+) -> Result<Vec<String>, Refusal> {
     let mut state = state.cloned();
     let mut facts = Facts::default();
     let mut lines = Vec::new();
@@ -32,7 +40,7 @@ pub fn steps(state: Option<&KeyState>, goal: &Goal, policy: &Policy, now: &Stamp
                     Ok(next) => state = next,
                     Err(line) => {
                         lines.push(line);
-                        return lines;
+                        return Ok(lines);
                     }
                 }
             }
@@ -42,26 +50,23 @@ pub fn steps(state: Option<&KeyState>, goal: &Goal, policy: &Policy, now: &Stamp
                     Ok(next) => state = Some(next),
                     Err(illegal) => {
                         lines.push(format!("stop: {illegal}"));
-                        return lines;
+                        return Ok(lines);
                     }
                 }
             }
             Step::Wait(wait) => {
                 lines.push(format!("wait: {} s of the grace window remain", wait.remaining_seconds));
-                return lines;
+                return Ok(lines);
             }
             Step::Done => {
                 let phase = state.as_ref().map_or("never adopted", |state| state.phase.name());
                 lines.push(format!("done: the phase is {phase}"));
-                return lines;
+                return Ok(lines);
             }
-            Step::Refused(refusal) => {
-                lines.push(format!("refused: {refusal:?}"));
-                return lines;
-            }
+            Step::Refused(refusal) => return Err(refusal),
         }
     }
-    lines
+    Ok(lines)
 }
 
 fn asked(question: &Question) -> String {

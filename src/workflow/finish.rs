@@ -14,8 +14,10 @@ use crate::rotation::phase::KeyState;
 use crate::rotation::plan::{Facts, Goal, Refusal};
 
 const SUMMARY: &str = "finished: the provider refuses the old credential, and the active one is accepted";
-/// The longest pause between two looks, so that a countdown stays alive.
+/// Between two lines of the countdown, so that it stays alive.
 const COUNTDOWN_SECONDS: u64 = 10;
+/// Between two looks at an open window: it only closes by time, and each look probes the provider.
+const WINDOW_RECHECK_SECONDS: u64 = 300;
 /// The pause after evidence was missing, doubled up to the limit.
 const FIRST_RECHECK_SECONDS: u64 = 5;
 const RECHECK_LIMIT_SECONDS: u64 = 300;
@@ -55,12 +57,13 @@ pub async fn finish(ports: &Ports, options: &Options) -> Result<Report, Failure>
                 return Ok(Report { evidence, ..operation::report(ports, &locked, SUMMARY) });
             }
             Arrival::Waiting(wait) if options.wait => {
-                let left = crate::config::friendly(wait.remaining_seconds);
-                ports.narrator.waiting(&format!("the grace window is open for another {left}"));
-                wait.remaining_seconds.clamp(1, COUNTDOWN_SECONDS)
+                drop(locked);
+                drop(lock);
+                count_down(ports, wait.remaining_seconds).await;
+                continue;
             }
             Arrival::Refused(Refusal::EvidenceMissing { table }) if options.wait => {
-                ports.narrator.waiting(&format!("waiting for evidence: {}", lacking(table, options, ports)));
+                ports.narrator.say(&format!("waiting for evidence: {}", lacking(table, options, ports)));
                 let pause_seconds = recheck_seconds;
                 recheck_seconds = (recheck_seconds * 2).min(RECHECK_LIMIT_SECONDS);
                 pause_seconds
@@ -71,6 +74,23 @@ pub async fn finish(ports: &Ports, options: &Options) -> Result<Report, Failure>
         drop(lock);
         ports.clock.sleep(Duration::from_secs(pause_seconds)).await;
     }
+}
+
+/// Sleeps until the window may be over, or a look is due that notices an `abort` by someone else.
+async fn count_down(ports: &Ports, remaining_seconds: u64) {
+    ports.narrator.say(&open_for(remaining_seconds));
+    let pause_seconds = remaining_seconds.clamp(1, WINDOW_RECHECK_SECONDS);
+    let mut passed_seconds = 0;
+    while passed_seconds < pause_seconds {
+        ports.narrator.waiting(&open_for(remaining_seconds.saturating_sub(passed_seconds)));
+        let step_seconds = COUNTDOWN_SECONDS.min(pause_seconds - passed_seconds);
+        ports.clock.sleep(Duration::from_secs(step_seconds)).await;
+        passed_seconds += step_seconds;
+    }
+}
+
+fn open_for(seconds: u64) -> String {
+    format!("waiting: the grace window is open for another {}", crate::duration::friendly(seconds))
 }
 
 /// The table on which the revocation rested; for a `finish` that had nothing left to do, empty.

@@ -18,7 +18,7 @@ use crate::store::format::{self, Decoded, Record};
 use crate::store::journal::{Draft, Head};
 use crate::store::lock::OperationLock;
 use crate::store::spool::Note;
-use crate::store::{StateStore, StoreError, Stored, Swap, Version};
+use crate::store::{Hold, StateStore, StoreError, Stored, Swap, Version};
 
 /// By what right a state may be changed.
 pub(super) enum Right<'lock> {
@@ -76,7 +76,7 @@ impl<'lock> LockedState<'lock> {
         let (record, version) = match stored {
             None => (None, None),
             Some(Stored { bytes, version }) => {
-                let path = PathBuf::from(format!("{key}.json"));
+                let path = ports.settings.state_file();
                 let Decoded { record, newer_schema } = format::decode(&bytes, &path)?;
                 check_names(&record, ports)?;
                 if let Some(schema) = newer_schema {
@@ -144,6 +144,25 @@ impl<'lock> LockedState<'lock> {
         self.swap(ports, record, event)?;
         crash::point("after the state");
         Ok(())
+    }
+
+    /// Makes sure that nobody has overtaken this process, and that nobody does until the hold is dropped.
+    ///
+    /// A command that was stopped, while an emergency went on without the lock, must not put a value
+    /// where the emergency has put another one.
+    ///
+    /// # Errors
+    /// Exit 4 where the state has changed. In an emergency a failing disk is passed over (`None`).
+    pub(super) fn hold(&mut self, ports: &Ports) -> Result<Option<Hold>, Failure> {
+        match ports.store.hold(&ports.settings.key, self.version.as_ref()) {
+            Ok(Some(hold)) => Ok(Some(hold)),
+            Ok(None) => Err(conflict(ports)),
+            Err(error) if self.tolerant => {
+                self.problem(ports, format!("other commands could not be kept away: {error}"));
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn swap(&mut self, ports: &Ports, record: Record, event: &Event) -> Result<(), Failure> {

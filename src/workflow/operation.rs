@@ -33,7 +33,7 @@ pub struct Report {
 #[derive(Clone, Debug)]
 pub struct EmergencyReport {
     /// From the command's start to the proof that the provider refuses the suspects.
-    pub seconds: u64,
+    pub seconds: f64,
     pub revoked: Vec<String>,
     /// What failed and was passed over.
     pub problems: Vec<String>,
@@ -65,7 +65,8 @@ pub(super) async fn run_locked(
 ) -> Result<Report, Failure> {
     let Errand { goal, value, dry_run } = errand;
     if dry_run {
-        let plan = dry_run::steps(locked.state(), &goal, &ports.settings.policy, &ports.clock.now());
+        let plan = dry_run::steps(locked.state(), &goal, &ports.settings.policy, &ports.clock.now())
+            .map_err(|refused| refusal::failure(&refused, &goal, ports, locked.record()))?;
         let summary = "nothing was changed; these steps would be taken if every check passes".to_owned();
         return Ok(Report { plan: Some(plan), ..report(ports, locked, &summary) });
     }

@@ -28,7 +28,7 @@ pub(super) fn waiting(wait: &Wait, ports: &Ports, record: Option<&Record>) -> Fa
     let key = &ports.settings.key;
     let mut message = format!(
         "the grace window of `{key}` is open for another {}",
-        crate::config::friendly(wait.remaining_seconds)
+        crate::duration::friendly(wait.remaining_seconds)
     );
     if wait.clock_went_backwards {
         message
@@ -169,7 +169,7 @@ impl Speaker<'_> {
                 ExitCode::Partial,
                 format!(
                     "{fingerprint} is revoked at the provider, which went on accepting it for {}",
-                    crate::config::friendly(self.ports.settings.revoke_timeout.as_secs())
+                    crate::duration::friendly(self.ports.settings.revoke_timeout.as_secs())
                 ),
                 format!("its own delay may be longer: `rotate {command} {key}` looks again"),
             ),

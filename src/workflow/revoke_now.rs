@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::driver::Arrival;
-use super::locked_state::LockedState;
+use super::locked_state::{LockedState, decode_record};
 use super::materials::Materials;
 use super::operation::{self, EmergencyReport, Errand, Report};
 use super::overview;
@@ -36,6 +36,7 @@ pub struct Options {
 /// What a revocation would break, told before anything is done.
 #[derive(Clone, Debug)]
 pub struct Damage {
+    /// Empty where the emergency is over already.
     pub suspects: Vec<String>,
     /// One line each.
     pub consequences: Vec<String>,
@@ -47,9 +48,13 @@ pub struct Damage {
 ///
 /// # Errors
 /// The state cannot be read (exit 5), or the key was never adopted (exit 6).
-pub fn damage(ports: &Ports, suspect: Suspect) -> Result<Damage, Failure> {
-    let locked = LockedState::open_for_emergency(ports, None)?;
-    let state = adopted(ports, &locked)?;
+pub fn damage(ports: &Ports, suspect: Suspect, replacement: Option<&Secret>) -> Result<Damage, Failure> {
+    let key = &ports.settings.key;
+    let decoded = decode_record(&*ports.store, key, &ports.settings.state_file())?;
+    let state = adopted(ports, decoded.as_ref().map(|decoded| &decoded.record.state))?;
+    if replacement.is_some_and(|replacement| is_over(state, replacement.fingerprint())) {
+        return Ok(Damage { suspects: Vec::new(), consequences: Vec::new(), needs_replacement: false });
+    }
     let suspects = open_suspects(state, suspect);
     let active = state.active();
     let mut consequences = Vec::new();
@@ -96,7 +101,7 @@ pub async fn revoke_now(ports: &Ports, options: Options) -> Result<Report, Failu
         options.replacement.as_ref().map(|value| operation::candidate(ports, value)).transpose()?;
     let lock = lock_if_free(ports).await?;
     let mut locked = LockedState::open_for_emergency(ports, lock.as_ref())?;
-    let state = adopted(ports, &locked)?;
+    let state = adopted(ports, locked.state())?;
     if let Some(replacement) = &replacement
         && is_over(state, replacement.fingerprint)
     {
@@ -130,13 +135,14 @@ pub async fn revoke_now(ports: &Ports, options: Options) -> Result<Report, Failu
     if !matches!(arrival, Arrival::Done) {
         return Err(with_problems(operation::unfinished(&arrival, &goal, ports, &locked), locked.problems()));
     }
-    let seconds = elapsed(&options.started, &ports.clock.now()).seconds;
+    let milliseconds = elapsed(&options.started, &ports.clock.now()).milliseconds;
+    let seconds = Duration::from_millis(milliseconds).as_secs_f64();
     let failed = facts.failed_targets.iter().map(|(target, reason)| format!("{target}: {reason}"));
     let problems: Vec<_> = failed.chain(locked.problems().iter().cloned()).collect();
     if !problems.is_empty() {
         return Err(passed_over(ports, seconds, &problems, &locked));
     }
-    let summary = format!("revoked: the provider refuses it, {seconds} s after the command");
+    let summary = format!("revoked: the provider refuses it, {seconds:.1} s after the command");
     let emergency = Some(EmergencyReport { seconds, revoked, problems });
     Ok(Report { emergency, ..operation::report(ports, &locked, &summary) })
 }
@@ -160,9 +166,9 @@ async fn lock_if_free(ports: &Ports) -> Result<Option<crate::store::lock::Operat
     }
 }
 
-fn adopted<'s>(ports: &Ports, locked: &'s LockedState<'_>) -> Result<&'s KeyState, Failure> {
+fn adopted<'s>(ports: &Ports, state: Option<&'s KeyState>) -> Result<&'s KeyState, Failure> {
     let key = &ports.settings.key;
-    locked.state().ok_or_else(|| {
+    state.ok_or_else(|| {
         Failure::new(
             ExitCode::WrongPhase,
             format!("`{key}` was never adopted, so nothing is known that could be revoked"),
@@ -192,11 +198,11 @@ fn with_problems(mut failure: Failure, problems: &[String]) -> Failure {
     failure
 }
 
-fn passed_over(ports: &Ports, seconds: u64, problems: &[String], locked: &LockedState<'_>) -> Failure {
+fn passed_over(ports: &Ports, seconds: f64, problems: &[String], locked: &LockedState<'_>) -> Failure {
     let key = &ports.settings.key;
     let failure = Failure::new(
         ExitCode::Partial,
-        format!("the suspect is revoked ({seconds} s after the command), but not everything went well"),
+        format!("the suspect is revoked ({seconds:.1} s after the command), but not everything went well"),
         format!(
             "consumers of what is named above may hold a dead key: mend it, then `rotate status {key}`; see \
              runbook.md, section \"Emergency\""

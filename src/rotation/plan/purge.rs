@@ -4,13 +4,14 @@ use super::{ATTEMPTS_LIMIT, Question, Refusal, Step, View};
 use crate::rotation::credential::KeyStatus;
 use crate::rotation::effect::Effect;
 use crate::rotation::event::Event;
-use crate::rotation::phase::{KeyState, Phase, RevokedCredential};
+use crate::rotation::phase::{Direction, KeyState, Phase, RevokedCredential};
 
 pub(super) fn plan(state: &KeyState, view: View<'_>) -> Step {
     let step = match &state.phase {
         Phase::Revoked { revoked, .. } => delete(state, revoked, view),
         Phase::Idle { .. } => Err(wrong_phase(&["stage"])),
         Phase::SecondaryStaged { .. } => Err(wrong_phase(&["promote", "abort"])),
+        Phase::Promoted { direction: Direction::Back, .. } => Err(wrong_phase(&["abort"])),
         Phase::Promoted { .. } => Err(wrong_phase(&["promote", "abort"])),
         Phase::GraceWindow { .. } => Err(wrong_phase(&["finish", "abort"])),
     };

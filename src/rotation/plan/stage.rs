@@ -3,7 +3,7 @@
 use super::{Refusal, Step, View, Wanted};
 use crate::rotation::credential::{Credential, Identity};
 use crate::rotation::effect::Effect;
-use crate::rotation::phase::{KeyState, Phase, Rotation};
+use crate::rotation::phase::{Direction, KeyState, Phase, Rotation};
 use crate::secret::Fingerprint;
 
 pub(super) fn plan(
@@ -15,6 +15,7 @@ pub(super) fn plan(
 ) -> Step {
     let fingerprint = candidate.fingerprint;
     match &state.phase {
+        Phase::Promoted { direction: Direction::Back, .. } => return wrong_phase(&["abort"]),
         Phase::Promoted { .. } => return wrong_phase(&["promote", "abort"]),
         Phase::GraceWindow { .. } => return wrong_phase(&["finish", "abort"]),
         Phase::SecondaryStaged { staged, .. } => {

@@ -4,13 +4,15 @@ use super::{ATTEMPTS_LIMIT, Question, Refusal, Step, View, Wanted};
 use crate::rotation::credential::Verdict;
 use crate::rotation::effect::Effect;
 use crate::rotation::event::Event;
-use crate::rotation::phase::{KeyState, Phase, RevokedCredential};
+use crate::rotation::phase::{Direction, Ending, KeyState, Phase, RevokedCredential};
 
 pub(super) fn plan(state: &KeyState, view: View<'_>) -> Step {
     let step = match &state.phase {
         Phase::Revoked { revoked, .. } => bring_back(state, revoked, view),
+        Phase::Idle { .. } | Phase::GraceWindow { .. } if is_undone(state) => Ok(Step::Done),
         Phase::Idle { .. } => Err(wrong_phase(&["stage"])),
         Phase::SecondaryStaged { .. } => Err(wrong_phase(&["abort", "promote"])),
+        Phase::Promoted { direction: Direction::Back, .. } => Err(wrong_phase(&["abort"])),
         Phase::Promoted { .. } => Err(wrong_phase(&["abort", "promote"])),
         Phase::GraceWindow { .. } => Err(wrong_phase(&["abort", "finish"])),
     };
@@ -60,6 +62,14 @@ fn bring_back(state: &KeyState, revoked: &RevokedCredential, view: View<'_>) -> 
             detail: facts.probe_detail(fingerprint),
         })),
     }
+}
+
+/// Whether the last thing that happened to the rotation was just this.
+fn is_undone(state: &KeyState) -> bool {
+    let Some(last) = state.last_rotation.as_ref().filter(|last| last.ended == Ending::Undone) else {
+        return false;
+    };
+    state.phase.rotation().is_none_or(|rotation| rotation.id == last.rotation.id)
 }
 
 /// A definite refusal ends the attempt: first the intent is dropped, then it is said.

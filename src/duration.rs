@@ -86,7 +86,7 @@ pub fn friendly_duration(duration: Duration) -> String {
 }
 
 /// As the configuration spells it: `1h30m`.
-pub(super) fn spelled(duration: Duration) -> String {
+pub(crate) fn spelled(duration: Duration) -> String {
     friendly_duration(duration).replace(' ', "")
 }
 
