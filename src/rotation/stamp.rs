@@ -101,7 +101,11 @@ mod tests {
             (stamp(1_020, None, None), 20),
         ];
         for (to, seconds) in cases {
-            assert_eq!(elapsed(&from, &to), Elapsed { seconds, milliseconds: seconds * 1000, went_backwards: false }, "{to:?}");
+            assert_eq!(
+                elapsed(&from, &to),
+                Elapsed { seconds, milliseconds: seconds * 1000, went_backwards: false },
+                "{to:?}"
+            );
         }
     }
 

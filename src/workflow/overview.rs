@@ -149,7 +149,7 @@ impl Overview {
                 reason: rotation.reason.clone(),
                 started_at: rotation.started_at,
             }),
-            due_at: Some(plus_seconds(state.active_since, rotate_every_seconds)),
+            due_at: Some(due_at(state, rotate_every_seconds)),
             next: Some(format!("rotate {} {key}", next(state))),
             interrupted: state.intent.as_ref().map(|intent| Interrupted {
                 effect: intent.effect.name(),
@@ -163,6 +163,12 @@ impl Overview {
             problem: None,
         }
     }
+}
+
+/// When the active credential must be replaced: by policy, or before the provider lets it expire.
+fn due_at(state: &KeyState, rotate_every_seconds: u64) -> Timestamp {
+    let by_policy = plus_seconds(state.active_since, rotate_every_seconds);
+    state.active().expires_at.map_or(by_policy, |expiry| expiry.min(by_policy))
 }
 
 /// One line that says which credential serves traffic now, for errors.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Refusal, RevokeNow, Step, View, Wanted, revocation, stage};
-use crate::rotation::credential::Verdict;
+use crate::rotation::credential::{Credential, Verdict};
 use crate::rotation::effect::Effect;
 use crate::rotation::event::Event;
 use crate::rotation::phase::{Direction, Emergency, KeyState, Phase};
@@ -75,32 +75,16 @@ fn move_away(
     open: &BTreeSet<Fingerprint>,
     view: View<'_>,
 ) -> Result<Option<Step>, Step> {
-    if let Some(other) = successor(state, open)
-        && view.probe(other)? == Verdict::Accepted
-    {
-        declare(state, wanted)?;
-        let direction = match state.phase {
-            Phase::SecondaryStaged { .. } => Direction::Forward,
-            _ => Direction::Back,
-        };
-        let targets = view.policy.targets.clone();
-        return Ok(Some(Step::Record(Event::Switched { direction, targets, at: view.now.wall })));
+    if let Some(other) = successor(state, wanted, open) {
+        match view.probe(other)? {
+            Verdict::Accepted => return take_over(state, wanted, view).map(Some),
+            // Both slots are taken: a replacement finds room only where the other one is a suspect, too.
+            _ if state.phase.retiring().is_some() => view.accepted(other, Wanted::Retiring)?,
+            _ => {}
+        }
     }
     if let Some(replacement) = &wanted.replacement {
-        if replacement.fingerprint == state.active().fingerprint {
-            return Err(Step::Refused(Refusal::CandidateIsActive));
-        }
-        if state.dead.contains(&replacement.fingerprint) {
-            let fingerprint = replacement.fingerprint;
-            return Err(Step::Refused(Refusal::RevokedBefore { fingerprint }));
-        }
-        view.accepted(replacement.fingerprint, Wanted::Replacement)?;
-        declare(state, wanted)?;
-        if let Some(other) = state.phase.staged().or(state.phase.retiring()) {
-            // Both slots hold suspects: the one that is not active goes first and makes room.
-            return revoke(state, other.fingerprint, view).map(Some);
-        }
-        return stage::store(state, replacement, &wanted.rotation, Wanted::Replacement, view).map(Some);
+        return replace(state, wanted, replacement, open, view).map(Some);
     }
     if wanted.accept_outage {
         return Ok(None);
@@ -108,16 +92,58 @@ fn move_away(
     Err(Step::Refused(Refusal::NeedsReplacement { suspect: state.active().fingerprint }))
 }
 
-/// The credential that can take over from a suspect: the other one of this rotation, if it is none.
-fn successor(state: &KeyState, open: &BTreeSet<Fingerprint>) -> Option<Fingerprint> {
-    let other = match &state.phase {
-        Phase::SecondaryStaged { staged, .. } => staged,
-        Phase::Promoted { retiring, direction: Direction::Forward, .. }
-        | Phase::GraceWindow { retiring, .. } => retiring,
-        _ => return None,
+/// The other credential of this rotation becomes the active one.
+fn take_over(state: &KeyState, wanted: &RevokeNow, view: View<'_>) -> Result<Step, Step> {
+    declare(state, wanted)?;
+    let direction = match state.phase {
+        Phase::SecondaryStaged { .. } => Direction::Forward,
+        _ => Direction::Back,
     };
-    (!open.contains(&other.fingerprint) && !state.dead.contains(&other.fingerprint))
-        .then_some(other.fingerprint)
+    let targets = view.policy.targets.clone();
+    Ok(Step::Record(Event::Switched { direction, targets, at: view.now.wall }))
+}
+
+/// The replacement that came with the command is staged; the next step promotes it.
+fn replace(
+    state: &KeyState,
+    wanted: &RevokeNow,
+    replacement: &Credential,
+    open: &BTreeSet<Fingerprint>,
+    view: View<'_>,
+) -> Result<Step, Step> {
+    let fingerprint = replacement.fingerprint;
+    if fingerprint == state.active().fingerprint {
+        return Err(Step::Refused(Refusal::CandidateIsActive));
+    }
+    if state.dead.contains(&fingerprint) {
+        return Err(Step::Refused(Refusal::RevokedBefore { fingerprint }));
+    }
+    view.accepted(fingerprint, Wanted::Replacement)?;
+    declare(state, wanted)?;
+    let other = state.phase.staged().or(state.phase.retiring());
+    if let Some(other) = other.filter(|other| open.contains(&other.fingerprint)) {
+        // Both slots hold suspects: the one that is not active goes first and makes room.
+        return revoke(state, other.fingerprint, view);
+    }
+    stage::store(state, replacement, &wanted.rotation, Wanted::Replacement, view)
+}
+
+/// The credential that can take over from a suspect: the other one of this rotation, if it is none.
+///
+/// A replacement that was named outranks one that is merely staged.
+fn successor(state: &KeyState, wanted: &RevokeNow, open: &BTreeSet<Fingerprint>) -> Option<Fingerprint> {
+    let other = match &state.phase {
+        Phase::SecondaryStaged { staged, .. } => {
+            let outranked =
+                wanted.replacement.as_ref().is_some_and(|named| named.fingerprint != staged.fingerprint);
+            Some(staged).filter(|_| !outranked)
+        }
+        Phase::Promoted { retiring, direction: Direction::Forward, .. }
+        | Phase::GraceWindow { retiring, .. } => Some(retiring),
+        _ => None,
+    }?;
+    let is_fit = !open.contains(&other.fingerprint) && !state.dead.contains(&other.fingerprint);
+    is_fit.then_some(other.fingerprint)
 }
 
 /// Writes the targets. One that fails is reported at the end; it does not keep a leaked key alive.
