@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Question, Refusal, Step, View, Wait, revocation};
+use super::{Question, Refusal, Step, View, Wait, revocation, wrong_phase};
 use crate::rotation::effect::Effect;
 use crate::rotation::evidence::{self, Evidence, Finding, Item};
 use crate::rotation::phase::{Direction, KeyState, Phase};
@@ -66,8 +66,4 @@ fn window_open(state: &KeyState, table: &[Evidence], view: View<'_>) -> Option<W
         clock_went_backwards: remaining.clock_went_backwards,
         evidence: table.to_vec(),
     })
-}
-
-fn wrong_phase(next: &'static [&'static str]) -> Step {
-    Step::Refused(Refusal::WrongPhase { next })
 }

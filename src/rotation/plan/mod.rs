@@ -260,6 +260,11 @@ impl View<'_> {
     }
 }
 
+/// The refusal that names the commands which do fit the phase.
+fn wrong_phase(next: &'static [&'static str]) -> Step {
+    Step::Refused(Refusal::WrongPhase { next })
+}
+
 /// An operation that must be brought to its end by its own command first.
 fn busy_elsewhere(state: &KeyState, goal: &Goal) -> Option<Refusal> {
     let refuse = |resume: &'static str, what: &'static str| Some(Refusal::Busy { resume, what });

@@ -1,6 +1,6 @@
 //! SecondaryStaged → Promoted → GraceWindow.
 
-use super::{Question, Refusal, Step, View, Wanted};
+use super::{Question, Refusal, Step, View, Wanted, wrong_phase};
 use crate::rotation::credential::{ReadBack, TargetSet};
 use crate::rotation::effect::Effect;
 use crate::rotation::event::Event;
@@ -87,8 +87,4 @@ fn mend_drift(state: &KeyState, view: View<'_>) -> Result<Step, Step> {
     }
     targets_ready(view)?;
     Ok(Step::Record(Event::Drifted { targets: drifted }))
-}
-
-fn wrong_phase(next: &'static [&'static str]) -> Step {
-    Step::Refused(Refusal::WrongPhase { next })
 }

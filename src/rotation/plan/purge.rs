@@ -1,6 +1,6 @@
 //! Revoked, for good: the provider deletes or archives the revoked credential.
 
-use super::{ATTEMPTS_LIMIT, Question, Refusal, Step, View};
+use super::{ATTEMPTS_LIMIT, Question, Refusal, Step, View, wrong_phase};
 use crate::rotation::credential::KeyStatus;
 use crate::rotation::effect::Effect;
 use crate::rotation::event::Event;
@@ -49,8 +49,4 @@ fn delete(state: &KeyState, revoked: &RevokedCredential, view: View<'_>) -> Resu
         Some(None | Some(KeyStatus::Archived)) => Ok(Step::Record(Event::Purged)),
         Some(Some(_)) => Ok(Step::Act(Effect::Delete { id, fingerprint })),
     }
-}
-
-fn wrong_phase(next: &'static [&'static str]) -> Step {
-    Step::Refused(Refusal::WrongPhase { next })
 }

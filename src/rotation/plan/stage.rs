@@ -1,6 +1,6 @@
 //! Idle, Revoked → SecondaryStaged.
 
-use super::{Refusal, Step, View, Wanted};
+use super::{Refusal, Step, View, Wanted, wrong_phase};
 use crate::rotation::credential::{Credential, Identity};
 use crate::rotation::effect::Effect;
 use crate::rotation::phase::{Direction, KeyState, Phase, Rotation};
@@ -103,8 +103,4 @@ fn resumed(state: &KeyState, candidate: &Credential, rotation: &Rotation) -> Rot
         }
         _ => rotation.clone(),
     }
-}
-
-fn wrong_phase(next: &'static [&'static str]) -> Step {
-    Step::Refused(Refusal::WrongPhase { next })
 }

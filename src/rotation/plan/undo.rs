@@ -1,6 +1,6 @@
 //! Revoked → GraceWindow, where the provider can reactivate.
 
-use super::{ATTEMPTS_LIMIT, Question, Refusal, Step, View, Wanted};
+use super::{ATTEMPTS_LIMIT, Question, Refusal, Step, View, Wanted, wrong_phase};
 use crate::rotation::credential::Verdict;
 use crate::rotation::effect::Effect;
 use crate::rotation::event::Event;
@@ -78,8 +78,4 @@ fn refused_by_provider(state: &KeyState, detail: &str) -> Step {
         return Step::Record(Event::IntentDropped { reason: detail.to_owned() });
     }
     Step::Refused(Refusal::ProviderRefused { act: "reactivate", detail: detail.to_owned() })
-}
-
-fn wrong_phase(next: &'static [&'static str]) -> Step {
-    Step::Refused(Refusal::WrongPhase { next })
 }
