@@ -11,7 +11,8 @@ pub(crate) fn point(name: &str) {
 
     static PASSED: AtomicU32 = AtomicU32::new(0);
     let number = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
-    for (variable, signal) in [("ROTATE_TEST_CRASH_AT", Signal::KILL), ("ROTATE_TEST_STOP_AT", Signal::STOP)] {
+    for (variable, signal) in [("ROTATE_TEST_CRASH_AT", Signal::KILL), ("ROTATE_TEST_STOP_AT", Signal::STOP)]
+    {
         let wanted = std::env::var(variable).ok().and_then(|text| text.parse::<u32>().ok());
         if wanted == Some(number) {
             eprintln!("test: {variable} reached point {number}, {name}");

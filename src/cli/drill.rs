@@ -14,8 +14,8 @@ pub(super) fn run(context: &Context, arguments: &Drill) -> Result<Output, Failur
     Ok(rendered(&report, options.naive))
 }
 
-/// A refusal in a real rotation is a broken promise, and must not look like success.
+/// A request that failed in a real rotation is a broken promise, and must not look like success.
 fn rendered(report: &Report, naive: bool) -> Output {
-    let exit = (report.refused > 0 && !naive).then_some(ExitCode::Attention);
+    let exit = (!report.is_promise_kept() && !naive).then_some(ExitCode::Attention);
     Output { text: report.text(), json: render::fields(report), exit }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::document::Document;
-use crate::duration::{friendly_duration, spelled};
 use super::key::ReadKey;
 use super::settings::SlotsSettings;
+use crate::duration::{friendly_duration, spelled};
 use crate::error::Failure;
 
 /// Refuses a grace that is not longer than its floor (DESIGN, invariant 6).

@@ -8,9 +8,9 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::document::{Document, Section, shown};
-use crate::duration;
 use super::nearest::suggestion;
 use super::secret_ref::{Origin, SecretReference};
+use crate::duration;
 use crate::error::Failure;
 
 /// One field that is set.

@@ -9,9 +9,9 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::command_output::{Bytes, LONGEST_BYTES, NoOutput, read_all, run};
-use crate::duration::friendly_duration;
 use super::environment::Environment;
 use super::secret_ref::{Origin, SecretReference};
+use crate::duration::friendly_duration;
 use crate::error::Failure;
 use crate::exit::ExitCode;
 use crate::secret::Secret;

@@ -125,12 +125,11 @@ pub fn decode(bytes: &[u8], path: &Path) -> Result<Decoded, StoreError> {
         ..=SCHEMA => damaged(reason),
         newer => StoreError::Newer { path: path.to_owned(), schema: newer },
     };
-    let file: StateFile = serde_json::from_str(text).map_err(|reason| {
-        match serde_json::from_str::<Header>(text) {
+    let file: StateFile =
+        serde_json::from_str(text).map_err(|reason| match serde_json::from_str::<Header>(text) {
             Ok(header) => not_understood(header.schema, reason.to_string()),
             Err(error) => damaged(format!("it is not a state file: {error}")),
-        }
-    })?;
+        })?;
     let schema = file.schema;
     let record = from_file(file).map_err(|reason| not_understood(schema, reason.to_owned()))?;
     Ok(Decoded { record, newer_schema: (schema > SCHEMA).then_some(schema) })
