@@ -1,5 +1,8 @@
 //! A hermetic place to run the real executable: its own directory, environment, clock and sandbox.
 
+pub mod double;
+pub mod snapshot;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
@@ -50,6 +53,23 @@ impl Ran {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|error| panic!("no JSON document on stdout: {error}\n{self:#?}"))
+    }
+
+    /// Fails the test where either stream shows a key.
+    #[track_caller]
+    pub fn without_secrets(self) -> Self {
+        assert!(!shows_a_key(&self.stdout) && !shows_a_key(&self.stderr), "a key is shown: {self:#?}");
+        self
+    }
+
+    /// Fails the test unless the output has all of these words, on whichever stream.
+    #[track_caller]
+    pub fn says(self, words: &[&str]) -> Self {
+        let all = format!("{}{}", self.stdout, self.stderr);
+        for word in words {
+            assert!(all.contains(word), "`{word}` is not said:\n{all}");
+        }
+        self
     }
 
     /// Fails the test with everything that was printed, unless the exit code is this one.
@@ -127,11 +147,72 @@ impl Lab {
 
     /// The same with other lines in the provider's section.
     pub fn configure_with(&self, provider: &str, keys: &str) {
-        let base_url = self.sandbox.base_url();
+        self.configure_at(&self.sandbox.base_url(), provider, keys);
+    }
+
+    /// The same with another server in the provider's place.
+    pub fn configure_at(&self, base_url: &str, provider: &str, keys: &str) {
         self.write(
             "rotate.toml",
             &format!("state = \"state\"\n\n[providers.anthropic]\nbase_url = \"{base_url}\"\ntimeout = \"5s\"\n{provider}\n{keys}"),
         );
+    }
+
+    /// The table of one key, with these lines of settings and these target tables after them.
+    pub fn key_with(&self, name: &str, lines: &str, targets: &[&str]) -> String {
+        let targets: String =
+            targets.iter().map(|target| format!("\n[[keys.{name}.targets]]\n{target}\n")).collect();
+        format!(
+            "[keys.{name}]\nprovider = \"anthropic\"\nlongest_job = \"45m\"\ngrace = \"60m\"\n{lines}\n{targets}"
+        )
+    }
+
+    /// Writes an executable shell script; its absolute path.
+    pub fn script(&self, name: &str, body: &str) -> String {
+        use std::os::unix::fs::PermissionsExt;
+        self.write(name, &format!("#!/bin/sh\n{body}\n"));
+        std::fs::set_permissions(self.path(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+        self.path(name).display().to_string()
+    }
+
+    /// Everything that a refused command leaves alone: state, journal, slots, files of consumers, and
+    /// what the console says of every key.
+    pub fn standing(&self) -> BTreeMap<String, String> {
+        let mut standing = BTreeMap::new();
+        collect(self.directory.path(), &mut standing);
+        standing.insert("console".to_owned(), self.http("GET", "/console/api_keys", ""));
+        standing
+    }
+
+    /// Runs a command that must end with this exit code, a hint and no secret in its output, and must
+    /// leave everything as it was.
+    #[track_caller]
+    pub fn refused(&self, arguments: &str, code: i32) -> Ran {
+        let words: Vec<_> = arguments.split_whitespace().collect();
+        self.refused_command(self.command(&words).stdin(Stdio::null()), code)
+    }
+
+    /// The same with text on stdin.
+    #[track_caller]
+    pub fn refused_with_input(&self, arguments: &str, input: &[u8], code: i32) -> Ran {
+        self.write_bytes("home/input", input);
+        let words: Vec<_> = arguments.split_whitespace().collect();
+        let file = std::fs::File::open(self.path("home/input")).unwrap();
+        self.refused_command(self.command(&words).stdin(file), code)
+    }
+
+    /// The same for a command that was prepared by hand.
+    #[track_caller]
+    pub fn refused_command(&self, command: &mut Command, code: i32) -> Ran {
+        let before = self.standing();
+        let ran = self.finish_command(command).expect(code);
+        assert_eq!(before, self.standing(), "something was changed: {ran:#?}");
+        assert!(ran.stderr.contains("hint: ") || ran.stdout.contains("\"hint\":"), "no hint: {ran:#?}");
+        ran.without_secrets()
+    }
+
+    pub fn write_bytes(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.path(name), bytes).unwrap();
     }
 
     /// The table of one key with a dotenv target in `app.env`.
@@ -226,11 +307,16 @@ impl Lab {
 
     /// What the sandbox's console says of a key: `active`, `inactive`, `archived`.
     pub fn console_status(&self, id: &str) -> String {
+        let list = self.console_list();
+        list.get(id).unwrap_or_else(|| panic!("no {id} in {list:?}")).clone()
+    }
+
+    /// Every key at the sandbox's console by id, with its status.
+    pub fn console_list(&self) -> BTreeMap<String, String> {
         let text = self.http("GET", "/console/api_keys", "");
         let list: Value = serde_json::from_str(&text).unwrap();
-        let keys = list["data"].as_array().unwrap();
-        let key = keys.iter().find(|key| key["id"] == id).unwrap_or_else(|| panic!("no {id} in {list}"));
-        key["status"].as_str().unwrap().to_owned()
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        list["data"].as_array().unwrap().iter().map(|key| (text(&key["id"]), text(&key["status"]))).collect()
     }
 
     /// Sets a key's status by hand at the console.
@@ -276,6 +362,34 @@ impl Lab {
     pub fn normal(&self, text: &str) -> String {
         text.replace(&self.directory.path().display().to_string(), "$LAB")
             .replace(&self.sandbox.base_url(), "$SANDBOX")
+    }
+}
+
+/// Whether a text holds more of a key than its kind and a few characters.
+pub fn shows_a_key(text: &str) -> bool {
+    ["sk-ant-api03-", "sk-ant-admin01-"].iter().any(|start| {
+        text.match_indices(start).any(|(at, _)| {
+            let rest = text[at + start.len()..].chars();
+            rest.take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).count() > 3
+        })
+    })
+}
+
+/// Files by path, but for locks, the spool's room, the clock and what is a test's own.
+fn collect(directory: &Path, standing: &mut BTreeMap<String, String>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_symlink() {
+            standing.insert(path.display().to_string(), format!("{:?}", std::fs::read_link(&path)));
+        } else if path.is_dir() {
+            if !["home", "tmp", "spool"].contains(&name.as_str()) {
+                collect(&path, standing);
+            }
+        } else if !name.ends_with(".lock") && !name.ends_with(".commit") && !name.starts_with("clock") {
+            let bytes = std::fs::read(&path).unwrap();
+            standing.insert(path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned());
+        }
     }
 }
 
