@@ -15,6 +15,8 @@ pub fn start(verbosity: u8) {
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .with_target(false)
+        // It would complain with `eprintln!`, which panics where stderr is gone.
+        .log_internal_errors(false)
         .finish();
     // A second start in one process would be a test's; the first one stands.
     let _ = tracing::subscriber::set_global_default(subscriber);

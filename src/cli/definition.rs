@@ -54,6 +54,7 @@ Exit codes tell the next move:
   130  interrupted; state saved: run the same command again";
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(super) struct Global {
     /// The configuration [default: first of ./rotate.toml, $XDG_CONFIG_HOME/rotate/rotate.toml,
     /// /etc/rotate/rotate.toml]
@@ -79,26 +80,53 @@ pub(super) struct Global {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Record today's live credential; changes nothing outside
+    #[command(
+        after_help = "Asks for the value without showing it. Next: `rotate stage`, once there is a new key."
+    )]
     Adopt(Adopt),
     /// Probe a new credential and store it beside the active one
+    #[command(
+        after_help = "Create the new key at the provider's console, then run this; it asks for the value without \
+        showing it. Next: `rotate promote`. To drop it again: `rotate abort`."
+    )]
     Stage(Stage),
     /// Make the staged credential active and move every target to it
+    #[command(
+        after_help = "Exit 12: a target failed, and both credentials stay valid; mend it and run this again. Next, \
+        after the grace window: `rotate finish`. To go back: `rotate abort`."
+    )]
     Promote(Change),
     /// Revoke the old credential, once the evidence says that nobody uses it
+    #[command(
+        after_help = "Exit 10: the window is still open. Exit 11: evidence is missing, and the message says which. \
+        Nothing is revoked in either case."
+    )]
     Finish(Finish),
     /// Put the new credential out of use and go back to the old one
+    #[command(
+        after_help = "The old value is written to every target anew. The new credential is not revoked. Once a revocation \
+        was begun there is no way back but `rotate undo` after it."
+    )]
     Abort(Change),
     /// Bring the credential that was revoked last back to life
     Undo(Change),
     /// Delete or archive the revoked credential for good; there is no undo
     Purge(Change),
     /// A key has leaked: end it in seconds, without a grace window
+    #[command(
+        after_help = "Says what will break, then asks for the key's name. Where nothing staged can take over, it asks \
+        for a new key. `rotate status` shows the last four characters of every credential. If this \
+        command cannot run, disable the leaked key at the provider's console, then run it again."
+    )]
     RevokeNow(RevokeNow),
     /// Show where keys stand, which credential serves, and the next command
     Status(Status),
     /// Show the journal, or check its hash chain
     History(History),
     /// Print the value that consumers should use
+    #[command(
+        after_help = "For consumers: ANTHROPIC_API_KEY=\"$(rotate key KEY)\". Takes no lock and needs no provider."
+    )]
     Key(Key),
     /// Show which key serves what, where it lives, and what a leak would stop
     Ledger,
@@ -188,8 +216,11 @@ pub(super) struct Finish {
 /// Which of a key's credentials has leaked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum SuspectName {
+    /// The one that is being replaced: active before `promote`, retiring after it
     Old,
+    /// The one that replaces it: staged before `promote`, active after it
     New,
+    /// Both
     All,
 }
 

@@ -1,6 +1,6 @@
 //! `rotate history`
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use super::context::Context;
 use super::definition::History;
@@ -39,17 +39,27 @@ fn show(context: &Context, config: &Config, keys: &[String]) -> Result<Output, F
 
 fn line(entry: &Entry, paint: Paint) -> String {
     let rotation = entry.rotation.as_deref().map(|id| format!(" [{id}]")).unwrap_or_default();
-    let effect = entry.data.pointer("/intent/effect").and_then(|effect| effect.as_str());
-    let what = match effect {
-        Some(effect) => format!("{} {effect}", entry.event),
-        None => entry.event.clone(),
-    };
+    let what = format!("{}{}", entry.event, about(&entry.data));
     format!(
         "{:.0}  {}  {what}{rotation}  {}\n",
         entry.at.wall,
         paint.bold(&entry.key),
         paint.dim(&format!("by {} on {}, `rotate {}`", entry.by.user, entry.by.host, entry.by.command))
     )
+}
+
+/// What an entry is about, as far as a person restoring a key needs it.
+fn about(data: &Value) -> String {
+    let text = |pointer: &str| data.pointer(pointer).and_then(Value::as_str);
+    let mut words = Vec::new();
+    for pointer in ["/intent/effect", "/credential/fingerprint", "/intent/fingerprint", "/fingerprint"] {
+        words.extend(text(pointer).map(str::to_owned));
+    }
+    words.extend(text("/credential/last4").map(|last4| format!("…{last4}")));
+    words.extend(text("/slot").map(|slot| format!("in the {slot} slot")));
+    words.extend(text("/direction").map(str::to_owned));
+    words.extend(text("/emergency/reason").or(text("/reason")).map(|reason| format!("\"{reason}\"")));
+    words.iter().map(|word| format!(" {}", word.escape_debug())).collect()
 }
 
 fn verify(context: &Context, config: &Config, keys: &[String]) -> Result<Output, Failure> {

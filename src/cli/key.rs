@@ -8,13 +8,14 @@ use zeroize::Zeroizing;
 use super::context::Context;
 use super::definition::{Key, SlotChoice};
 use super::runtime;
-use crate::config::Scope;
+use crate::config::{KeySettings, Scope};
 use crate::error::Failure;
 use crate::exit::ExitCode;
 use crate::rotation::credential::SlotName;
 use crate::secret::Secret;
 use crate::slots::Slots;
 use crate::store::format::Record;
+use crate::store::json_file::JsonFileStore;
 use crate::ui::{Output, write_stdout};
 use crate::wiring;
 use crate::workflow;
@@ -31,19 +32,33 @@ pub(super) fn run(context: &Context, arguments: &Key) -> Result<Output, Failure>
     let config = context.config(Scope::Text)?;
     let key = config.key(arguments.key.key.as_deref())?;
     let store = wiring::store(&config.state_directory)?;
-    let decoded = workflow::decode_record(&store, &key.name, &store.path(&key.name))?.ok_or_else(|| {
+    let slots = wiring::slots(key, &config.state_directory);
+    let mut record = load(&store, key)?;
+    let value = loop {
+        let read = read(&record, arguments.slot, &*slots);
+        // Without a network there is nothing to wait for, and starting a runtime would cost more than the read.
+        let value = if slots.needs_runtime() { runtime::run(read) } else { pollster::block_on(read) };
+        let Err(failure) = value else { break value? };
+        // Between the state and the slot another command may have committed: what failed was out of date.
+        let now = load(&store, key)?;
+        if now.generation == record.generation {
+            return Err(failure);
+        }
+        record = now;
+    };
+    print(context, &record.key, &value)?;
+    Ok(Output::default())
+}
+
+fn load(store: &JsonFileStore, key: &KeySettings) -> Result<Record, Failure> {
+    let decoded = workflow::decode_record(store, &key.name, &store.path(&key.name))?.ok_or_else(|| {
         Failure::new(
             ExitCode::WrongPhase,
             format!("`{}` was never adopted", key.name),
             format!("record today's live credential first: `rotate adopt {}`", key.name),
         )
     })?;
-    let slots = wiring::slots(key, &config.state_directory);
-    let read = read(&decoded.record, arguments.slot, &*slots);
-    // Without a network there is nothing to wait for, and starting a runtime would cost more than the read.
-    let value = if slots.needs_runtime() { runtime::run(read) } else { pollster::block_on(read) }?;
-    print(context, &decoded.record.key, &value)?;
-    Ok(Output::default())
+    Ok(decoded.record)
 }
 
 async fn read(record: &Record, choice: SlotChoice, slots: &dyn Slots) -> Result<Secret, Failure> {

@@ -5,6 +5,7 @@ use serde_json::{Map, json};
 use super::context::Context;
 use crate::config::{KeySettings, Scope, SlotsSettings};
 use crate::error::Failure;
+use crate::exit::ExitCode;
 use crate::store::format::Record;
 use crate::ui::Output;
 use crate::ui::paint::Paint;
@@ -25,19 +26,27 @@ pub(super) fn run(context: &Context) -> Result<Output, Failure> {
         config.state_directory.exists().then(|| wiring::store(&config.state_directory)).transpose()?;
     let mut text = String::new();
     let mut keys = Vec::new();
+    let mut problem = None;
     for settings in config.keys.values() {
-        let record = match &store {
-            Some(store) => workflow::decode_record(store, &settings.name, &store.path(&settings.name))?,
-            None => None,
-        }
-        .map(|decoded| decoded.record);
-        let row = row(context, settings, record.as_ref());
+        // A damaged state of one key does not hide the others; `status` says what is wrong with it.
+        let record = store
+            .as_ref()
+            .map(|store| workflow::decode_record(store, &settings.name, &store.path(&settings.name)))
+            .transpose();
+        let row = match record {
+            Ok(decoded) => row(context, settings, decoded.flatten().map(|decoded| decoded.record).as_ref()),
+            Err(failure) => {
+                problem = Some(ExitCode::State);
+                context.ui.note(&format!("warning: {}: {failure}", settings.name));
+                row(context, settings, None)
+            }
+        };
         text.push_str(&told(&row, context.ui.stdout));
         keys.push(document(&row));
     }
     let mut json = Map::new();
     json.insert("keys".to_owned(), json!(keys));
-    Ok(Output { text, json, exit: None })
+    Ok(Output { text, json, exit: problem })
 }
 
 fn row<'a>(context: &Context, settings: &'a KeySettings, record: Option<&Record>) -> Row<'a> {

@@ -30,7 +30,7 @@ pub(super) fn run(context: &Context, arguments: RevokeNow) -> Result<Output, Fai
         SuspectName::All => Suspect::All,
     };
     let given = given_replacement(context, &arguments)?;
-    let damage = workflow::revoke_now::damage(&ports, suspect, given.as_ref())?;
+    let damage = workflow::revoke_now::damage(&ports, suspect, &arguments.reason, given.as_ref())?;
     tell(context, &damage);
     let replacement = match given {
         Some(given) => Some(given),
@@ -40,7 +40,7 @@ pub(super) fn run(context: &Context, arguments: RevokeNow) -> Result<Output, Fai
     value::confirm(context, arguments.safety.yes || dry_run, &key.name, "the suspects are revoked at once")?;
     let reason = arguments.reason;
     let options = Options {
-        suspect,
+        suspects: damage.suspects,
         rotation: rotation::begin(started.wall, None, Some(reason.clone()))?,
         reason,
         replacement,
@@ -65,7 +65,7 @@ fn tell(context: &Context, damage: &Damage) {
     if damage.suspects.is_empty() {
         return;
     }
-    context.ui.note(&format!("revoking now: {}", damage.suspects.join(", ")));
+    context.ui.note(&format!("revoking now: {}", damage.names.join(", ")));
     for consequence in &damage.consequences {
         context.ui.note(&format!("  - {consequence}"));
     }

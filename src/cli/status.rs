@@ -24,7 +24,7 @@ pub(super) fn run(context: &Context, arguments: &Status) -> Result<Output, Failu
     // One moment for all: telling the time opens a file.
     let now = context.clock.now();
     let overviews: Vec<Overview> = keys.iter().map(|key| overview(store.as_ref(), key, &now)).collect();
-    let mut output = status::output(&overviews, context.ui.stdout);
+    let mut output = status::output(&overviews, context.ui);
     if overviews.iter().any(|overview| overview.problem.is_some()) {
         output.exit = Some(ExitCode::State);
         context.ui.note("some state cannot be used: see runbook.md, section \"Exit 5\"");

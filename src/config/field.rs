@@ -40,6 +40,7 @@ impl<'d> Field<'d> {
         }
     }
 
+    /// `example` is a value of the type that is wanted, as it stands in a file.
     fn wrong_type(&self, wanted: &str, example: &str) -> Failure {
         let found = match self.value.get_ref() {
             DeValue::String(_) => "a text",
@@ -49,7 +50,10 @@ impl<'d> Field<'d> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        self.failure(format!("must be {wanted}, but it is {found}"), format!("write {example}"))
+        self.failure(
+            format!("must be {wanted}, but it is {found}"),
+            format!("write {} = {example}", self.name),
+        )
     }
 
     /// Whether it is a table or a list of tables.
@@ -63,8 +67,7 @@ impl<'d> Field<'d> {
 
     /// A non-empty text of one line.
     pub fn text(&self) -> Result<&'d str, Failure> {
-        let example = format!("{} = \"…\"", self.name);
-        let text = self.value.get_ref().as_str().ok_or_else(|| self.wrong_type("a text", &example))?;
+        let text = self.value.get_ref().as_str().ok_or_else(|| self.wrong_type("a text", "\"…\""))?;
         self.one_line(text)
     }
 
@@ -81,26 +84,23 @@ impl<'d> Field<'d> {
 
     /// `true` or `false`.
     pub fn flag(&self) -> Result<bool, Failure> {
-        let example = format!("{} = true", self.name);
-        self.value.get_ref().as_bool().ok_or_else(|| self.wrong_type("true or false", &example))
+        self.value.get_ref().as_bool().ok_or_else(|| self.wrong_type("true or false", "true"))
     }
 
     /// A whole number from 1 to 1000.
     pub fn count(&self) -> Result<u32, Failure> {
-        let example = format!("{} = 3", self.name);
         let number =
-            self.value.get_ref().as_integer().ok_or_else(|| self.wrong_type("a whole number", &example))?;
+            self.value.get_ref().as_integer().ok_or_else(|| self.wrong_type("a whole number", "3"))?;
         u32::from_str_radix(number.as_str(), number.radix())
             .ok()
             .filter(|count| (1..=1000).contains(count))
-            .ok_or_else(|| self.failure("must be from 1 to 1000", format!("write {example}")))
+            .ok_or_else(|| self.failure("must be from 1 to 1000", format!("write {} = 3", self.name)))
     }
 
     /// A duration.
     pub fn duration(&self) -> Result<Duration, Failure> {
-        let example = format!("{} = \"45m\"", self.name);
         let wanted = "a duration in quotes with its unit";
-        let text = self.value.get_ref().as_str().ok_or_else(|| self.wrong_type(wanted, &example))?;
+        let text = self.value.get_ref().as_str().ok_or_else(|| self.wrong_type(wanted, "\"45m\""))?;
         duration::parse(text).map_err(|error| {
             self.failure(format!("is not a duration: {} in {}", error, shown(text)), error.remedy())
         })
@@ -135,8 +135,7 @@ impl<'d> Field<'d> {
 
     /// A list of texts. Empty lists and empty texts are the caller's to judge.
     pub fn words(&self) -> Result<Vec<String>, Failure> {
-        let example = format!("{} = [\"…\", \"…\"]", self.name);
-        let wrong = || self.wrong_type("a list of texts", &example);
+        let wrong = || self.wrong_type("a list of texts", "[\"…\", \"…\"]");
         let items = self.value.get_ref().as_array().ok_or_else(wrong)?;
         items.iter().map(|item| item.get_ref().as_str().map(str::to_owned).ok_or_else(wrong)).collect()
     }
@@ -187,8 +186,7 @@ impl<'d> Field<'d> {
     /// A secret reference that can be resolved without a person.
     pub fn reference(&self) -> Result<SecretReference, Failure> {
         let wanted = "a secret reference";
-        let example = format!("{} = \"env:NAME\"", self.name);
-        let text = self.value.get_ref().as_str().ok_or_else(|| self.wrong_type(wanted, &example))?;
+        let text = self.value.get_ref().as_str().ok_or_else(|| self.wrong_type(wanted, "\"env:NAME\""))?;
         match text.parse::<SecretReference>() {
             Ok(SecretReference::Stdin) => Err(self.failure(
                 "is `-`, but a configuration has no stdin",

@@ -222,6 +222,7 @@ pub fn looks_like_a_secret(text: &str) -> bool {
     let in_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     text.contains("-----BEGIN")
         || text.split(|c: char| !in_token(c)).any(|word| {
+            let word = word.trim_start_matches(['-', '_', '.']);
             let digit = word.bytes().any(|byte| byte.is_ascii_digit());
             word.starts_with("sk-") && word.len() >= 12
                 || digit && word.len() >= 20 && SECRET_PREFIXES.iter().any(|prefix| word.starts_with(prefix))

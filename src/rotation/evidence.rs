@@ -109,7 +109,7 @@ pub fn weigh(state: &KeyState, facts: &Facts, policy: &Policy, now: &Stamp) -> O
     };
     let (verdict, detail) = grace(window.remaining(now).seconds, window.remaining(now).clock_went_backwards);
     let mut table = vec![Evidence { item: Item::Grace, verdict, detail }];
-    let (verdict, detail) = targets(active.fingerprint, facts, policy);
+    let (verdict, detail) = targets(state, facts, policy);
     table.push(Evidence { item: Item::Targets, verdict, detail });
     let (verdict, detail) = match facts.probes.get(&active.fingerprint) {
         Some(Verdict::Accepted) => (Finding::Met, "accepted by the provider just now".to_owned()),
@@ -133,13 +133,14 @@ pub fn blocking<'t>(
     required: &BTreeSet<Item>,
     accepted: &BTreeSet<Item>,
 ) -> Vec<&'t Evidence> {
+    let is_accepted = |item: Item| item.may_be_accepted() && accepted.contains(&item);
     table
         .iter()
         .filter(|row| match row.verdict {
             Finding::Met => false,
-            Finding::NotAvailable => required.contains(&row.item) && !accepted.contains(&row.item),
+            Finding::NotAvailable => required.contains(&row.item) && !is_accepted(row.item),
             Finding::Unmet => true,
-            Finding::Unknown => !(row.item.may_be_accepted() && accepted.contains(&row.item)),
+            Finding::Unknown => !is_accepted(row.item),
         })
         .collect()
 }
@@ -155,7 +156,8 @@ fn grace(remaining_seconds: u64, clock_went_backwards: bool) -> (Finding, String
     (Finding::Unmet, detail)
 }
 
-fn targets(active: crate::secret::Fingerprint, facts: &Facts, policy: &Policy) -> (Finding, String) {
+fn targets(state: &KeyState, facts: &Facts, policy: &Policy) -> (Finding, String) {
+    let active = state.active().fingerprint;
     let Some(reads) = &facts.target_reads else {
         return (Finding::Unknown, "the targets were not read back".to_owned());
     };
@@ -165,7 +167,12 @@ fn targets(active: crate::secret::Fingerprint, facts: &Facts, policy: &Policy) -
             Some(ReadBack::Holds(fingerprint)) if *fingerprint == active => {}
             Some(ReadBack::Holds(fingerprint)) => other.push(format!("{target} holds {fingerprint}")),
             Some(ReadBack::Absent) => other.push(format!("{target} holds no value")),
-            Some(ReadBack::NotReadable) => believed.push(target),
+            Some(ReadBack::NotReadable) if state.phase.has_settled(target) => believed.push(target),
+            Some(ReadBack::NotReadable) => {
+                unknown.push(format!(
+                    "{target}: not written in this window, and it cannot be read; `promote` writes it"
+                ));
+            }
             Some(ReadBack::Unknown(reason)) => unknown.push(format!("{target}: {reason}")),
             None => unknown.push(format!("{target}: not read")),
         }

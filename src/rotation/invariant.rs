@@ -28,6 +28,7 @@ fn broken(number: u8, reason: &'static str) -> Result<(), Violation> {
 /// # Errors
 /// The invariant it would break.
 pub fn allows(state: &KeyState, event: &Event) -> Result<(), Violation> {
+    one_way(state, event)?;
     match event {
         Event::Intended { intent } => match &intent.effect {
             Effect::Revoke { fingerprint, .. } => may_revoke(state, *fingerprint, &intent.begun_at),
@@ -35,9 +36,6 @@ pub fn allows(state: &KeyState, event: &Event) -> Result<(), Violation> {
             _ => Ok(()),
         },
         Event::Staged { credential, .. } => may_stage(state, credential.fingerprint),
-        Event::Switched { .. } if state.pending_revocation().is_some() => {
-            broken(2, "a revocation is under way")
-        }
         Event::Switched { .. } => match state.phase.other() {
             Some(next) if state.dead.contains(&next.fingerprint) => {
                 broken(1, "the next active one was revoked")
@@ -45,10 +43,33 @@ pub fn allows(state: &KeyState, event: &Event) -> Result<(), Violation> {
             _ => Ok(()),
         },
         Event::Revoked { fingerprint, proof } => {
-            may_revoke(state, *fingerprint, &proof.at)?;
+            // With the intent durable the right was established; a clock set back since, or a clock
+            // that was not at hand then, does not make the outcome unrecordable.
+            // And one that was revoked by order before ends nobody's use when it is seen dead once more.
+            let dead_before = state.dead.contains(fingerprint) && proof.by == RevokedBy::Elsewhere;
+            if state.pending_revocation().is_none() && !dead_before {
+                may_revoke(state, *fingerprint, &proof.at)?;
+            }
             has_proof(state, *fingerprint, proof)
         }
+        Event::GraceOpened { window, .. } | Event::Undone { window }
+            if window.floor_seconds < state.longest_job_seen_seconds =>
+        {
+            broken(6, "the grace window is shorter than the longest job seen")
+        }
         _ => Ok(()),
+    }
+}
+
+/// A revocation whose intent is durable is a one-way door: only its own outcome comes next.
+fn one_way(state: &KeyState, event: &Event) -> Result<(), Violation> {
+    let Some((_, revoking)) = state.pending_revocation() else {
+        return Ok(());
+    };
+    match event {
+        Event::Intended { .. } | Event::IntentDropped { .. } | Event::EmergencyDeclared { .. } => Ok(()),
+        Event::Revoked { fingerprint, .. } if *fingerprint == revoking => Ok(()),
+        _ => broken(2, "a revocation is under way"),
     }
 }
 
@@ -80,7 +101,8 @@ pub fn holds(state: &KeyState) -> Result<(), Violation> {
 }
 
 fn may_stage(state: &KeyState, candidate: Fingerprint) -> Result<(), Violation> {
-    if matches!(state.phase, Phase::Promoted { .. } | Phase::GraceWindow { .. }) {
+    let under_way = matches!(state.phase, Phase::Promoted { .. } | Phase::GraceWindow { .. });
+    if under_way && !state.is_suspect(state.active().fingerprint) {
         return broken(4, "a rotation is under way");
     }
     if state.dead.contains(&candidate) {
@@ -93,8 +115,8 @@ fn may_revoke(state: &KeyState, victim: Fingerprint, at: &Stamp) -> Result<(), V
     if victim == state.active().fingerprint && !outage_accepted(state, victim) {
         return broken(2, "the active credential would be revoked");
     }
-    if let Some(emergency) = &state.emergency {
-        return if emergency.suspects.contains(&victim) {
+    if state.emergency.is_some() {
+        return if state.is_suspect(victim) {
             Ok(())
         } else {
             broken(3, "an emergency revokes its suspects only")
@@ -112,7 +134,7 @@ fn may_revoke(state: &KeyState, victim: Fingerprint, at: &Stamp) -> Result<(), V
 }
 
 fn has_proof(state: &KeyState, victim: Fingerprint, proof: &Proof) -> Result<(), Violation> {
-    if !proof.active_accepted && victim != state.active().fingerprint && !state.outage {
+    if !proof.active_accepted && victim != state.active().fingerprint && !state.active_may_be_dead() {
         return broken(7, "the active credential was not seen to be accepted afterwards");
     }
     if proof.by == RevokedBy::Api && state.pending_revocation().is_none_or(|(_, named)| named != victim) {
@@ -122,10 +144,7 @@ fn has_proof(state: &KeyState, victim: Fingerprint, proof: &Proof) -> Result<(),
 }
 
 fn outage_accepted(state: &KeyState, victim: Fingerprint) -> bool {
-    state
-        .emergency
-        .as_ref()
-        .is_some_and(|emergency| emergency.accept_outage && emergency.suspects.contains(&victim))
+    state.is_suspect(victim) && state.emergency.as_ref().is_some_and(|emergency| emergency.accept_outage)
 }
 
 fn long_enough(window: &Window) -> Result<(), Violation> {

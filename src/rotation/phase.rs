@@ -224,6 +224,12 @@ impl Phase {
         }
     }
 
+    /// Whether the active value is known to have reached this target in this rotation.
+    pub fn has_settled(&self, target: &TargetId) -> bool {
+        self.propagation()
+            .is_some_and(|propagation| propagation.get(target).is_some_and(Propagation::is_settled))
+    }
+
     /// The credential in the slot that is not the active one, where it is of this rotation.
     pub fn other(&self) -> Option<&Credential> {
         match self {
@@ -266,12 +272,38 @@ impl KeyState {
         }
     }
 
+    /// Whether this is the credential that the last rotation ended with, and it is not gone for good.
+    pub fn was_revoked_last(&self, fingerprint: Fingerprint) -> bool {
+        matches!(&self.phase, Phase::Revoked { revoked, .. }
+            if revoked.credential.fingerprint == fingerprint && !revoked.purged)
+    }
+
+    /// Whether storing or erasing a value was begun in the slot that is not active: what lies there may
+    /// not be what the phase says.
+    pub fn other_slot_is_in_doubt(&self) -> bool {
+        let effect = self.intent.as_ref().map(|intent| &intent.effect);
+        matches!(effect, Some(Effect::StoreStaged { .. } | Effect::Erase { .. }))
+    }
+
     /// The credential with this fingerprint, wherever it is remembered.
     pub fn credential(&self, fingerprint: Fingerprint) -> Option<&Credential> {
         std::iter::once(self.active())
             .chain(self.phase.other())
             .chain(&self.set_aside)
             .find(|credential| credential.fingerprint == fingerprint)
+    }
+
+    /// Whether an emergency under way is about this credential.
+    pub fn is_suspect(&self, fingerprint: Fingerprint) -> bool {
+        self.emergency.as_ref().is_some_and(|emergency| emergency.suspects.contains(&fingerprint))
+    }
+
+    /// Whether nothing has to be accepted beside a suspect that is revoked: the active credential was
+    /// revoked by order, is itself to be revoked, or the operator accepted that nothing valid remains.
+    pub fn active_may_be_dead(&self) -> bool {
+        self.outage
+            || self.is_suspect(self.active().fingerprint)
+            || self.emergency.as_ref().is_some_and(|emergency| emergency.accept_outage)
     }
 
     /// The revocation whose intent is durable and whose outcome is not known yet.

@@ -90,8 +90,37 @@ impl Transition<'_> {
                 return self.bad_data("a revocation is under way, and that is a one-way door");
             }
         }
+        if !self.fits(&intent.effect) {
+            return self.bad_data("the effect has no place here");
+        }
         self.state.intent = Some(intent);
         Ok(self.state)
+    }
+
+    /// Whether an effect belongs to the phase and names what the phase holds.
+    fn fits(&self, effect: &Effect) -> bool {
+        let state = &self.state;
+        let other_slot = state.active_slot.other();
+        match effect {
+            Effect::StoreAdopted { .. } => false,
+            Effect::StoreStaged { slot, credential, .. } => {
+                *slot == other_slot && credential.fingerprint != state.active().fingerprint
+            }
+            Effect::WriteTargets { fingerprint, .. } => {
+                matches!(state.phase, Phase::Promoted { .. }) && *fingerprint == state.active().fingerprint
+            }
+            Effect::Erase { slot, .. } => *slot == other_slot,
+            Effect::Revoke { fingerprint, .. } => state.credential(*fingerprint).is_some(),
+            Effect::Reactivate { fingerprint, .. } => {
+                let takes_back = matches!(
+                    state.intent.as_ref().map(|intent| &intent.effect),
+                    Some(Effect::Revoke { fingerprint: begun, .. } | Effect::Reactivate { fingerprint: begun, .. })
+                        if begun == fingerprint
+                );
+                takes_back || state.was_revoked_last(*fingerprint)
+            }
+            Effect::Delete { fingerprint, .. } => state.was_revoked_last(*fingerprint),
+        }
     }
 
     fn intent_dropped(mut self) -> Result<KeyState, Illegal> {
@@ -122,6 +151,13 @@ impl Transition<'_> {
                 }
                 active
             }
+            // In an emergency a replacement takes the place of one that nobody could switch to.
+            Phase::Promoted { active, retiring, .. } | Phase::GraceWindow { active, retiring, .. }
+                if self.state.is_suspect(active.fingerprint) =>
+            {
+                self.set_aside(retiring);
+                active
+            }
             Phase::Promoted { .. } | Phase::GraceWindow { .. } => return self.wrong_phase(),
         };
         self.state.set_aside.retain(|aside| aside.fingerprint != credential.fingerprint);
@@ -138,7 +174,7 @@ impl Transition<'_> {
                 self.state.phase = Phase::Idle { active };
             }
             // An interrupted `stage` left a value in the slot, and no more than that.
-            Phase::Idle { .. } | Phase::Revoked { .. } if self.state.intent.is_some() => {}
+            Phase::Idle { .. } | Phase::Revoked { .. } if self.state.other_slot_is_in_doubt() => {}
             _ => return self.wrong_phase(),
         }
         self.state.intent = None;
@@ -151,6 +187,9 @@ impl Transition<'_> {
         targets: &TargetSet,
         at: jiff::Timestamp,
     ) -> Result<KeyState, Illegal> {
+        if direction == Direction::Forward && self.state.other_slot_is_in_doubt() {
+            return self.bad_data("the value of the next active one may be gone from its slot");
+        }
         let (active, retiring, rotation) = match (self.state.phase.clone(), direction) {
             (Phase::SecondaryStaged { active, staged, rotation }, Direction::Forward) => {
                 (staged, active, rotation)
@@ -160,6 +199,11 @@ impl Transition<'_> {
                 | Phase::GraceWindow { active, retiring, rotation, .. },
                 Direction::Back,
             ) => (retiring, active, rotation),
+            // An abort was under way when the credential that it goes back to became a suspect.
+            (
+                Phase::Promoted { active, retiring, rotation, direction: Direction::Back, .. },
+                Direction::Forward,
+            ) if self.state.is_suspect(active.fingerprint) => (retiring, active, rotation),
             _ => return self.wrong_phase(),
         };
         let propagation = targets.iter().map(|target| (target.clone(), Propagation::Pending)).collect();
@@ -193,6 +237,7 @@ impl Transition<'_> {
             return self.wrong_phase();
         };
         self.state.phase = Phase::GraceWindow { active, retiring, rotation, propagation, window };
+        self.state.intent = None;
         Ok(self.state)
     }
 
@@ -236,24 +281,24 @@ impl Transition<'_> {
             | Phase::GraceWindow { active, retiring, rotation, .. }
                 if retiring.fingerprint == fingerprint =>
             {
-                let ending =
-                    if self.state.emergency.is_some() { Ending::Emergency } else { Ending::Finished };
-                self.end(rotation.clone(), ending);
+                self.end_by_revocation(&rotation);
                 Phase::Revoked { active, revoked: revoked(retiring), rotation }
             }
             Phase::SecondaryStaged { active, staged, rotation } if staged.fingerprint == fingerprint => {
-                self.end(rotation.clone(), Ending::Emergency);
+                self.end_by_revocation(&rotation);
                 Phase::Revoked { active, revoked: revoked(staged), rotation }
             }
-            Phase::Idle { active } | Phase::Revoked { active, .. }
-                if active.fingerprint == fingerprint && self.state.emergency.is_some() =>
-            {
+            phase if phase.active().fingerprint == fingerprint && self.state.is_suspect(fingerprint) => {
                 let rotation = match &self.state.emergency {
                     Some(emergency) => emergency.rotation.clone(),
                     None => return self.wrong_phase(),
                 };
+                if let Some(other) = phase.staged().or(phase.retiring()) {
+                    self.set_aside(other.clone());
+                }
                 self.state.outage = true;
                 self.end(rotation.clone(), Ending::Emergency);
+                let active = phase.active().clone();
                 Phase::Revoked { active: active.clone(), revoked: revoked(active), rotation }
             }
             phase if self.is_set_aside(fingerprint) => phase,
@@ -280,6 +325,9 @@ impl Transition<'_> {
         };
         if revoked.purged {
             return self.bad_data("the revoked credential was purged");
+        }
+        if matches!(self.state.intent.as_ref().map(|intent| &intent.effect), Some(Effect::Delete { .. })) {
+            return self.bad_data("deleting the revoked credential was begun");
         }
         self.state.dead.remove(&revoked.credential.fingerprint);
         self.end(rotation.clone(), Ending::Undone);
@@ -330,6 +378,15 @@ impl Transition<'_> {
     fn set_aside(&mut self, credential: Credential) {
         if !self.is_set_aside(credential.fingerprint) {
             self.state.set_aside.push(credential);
+        }
+    }
+
+    /// An emergency is remembered as the one it was, so that it is known again when its command is
+    /// repeated.
+    fn end_by_revocation(&mut self, rotation: &Rotation) {
+        match self.state.emergency.as_ref().map(|emergency| emergency.rotation.clone()) {
+            Some(emergency) => self.end(emergency, Ending::Emergency),
+            None => self.end(rotation.clone(), Ending::Finished),
         }
     }
 

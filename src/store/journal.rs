@@ -89,10 +89,14 @@ impl Journal {
 
     /// Adds one entry and makes it durable before returning.
     ///
+    /// `remembered` is the newest entry that the state file knows. Where the journal does not reach as
+    /// far (it was cut short, or is gone), the new entry follows the one that is missing, so that
+    /// [`Journal::verify`] goes on showing the gap.
+    ///
     /// # Errors
     /// [`StoreError::Damaged`] where the newest entry's hash does not fit, [`StoreError::Io`] where
     /// nothing (or only an unfinished line, which the next append drops) was written.
-    pub fn append(&self, draft: Draft) -> Result<Head, StoreError> {
+    pub fn append(&self, draft: Draft, remembered: Option<&Head>) -> Result<Head, StoreError> {
         let _lock = CommitLock::acquire(&self.directory, &self.key)?;
         let path = self.path();
         let io = |what: &'static str| {
@@ -108,8 +112,11 @@ impl Journal {
         let mut file = safety::open(&path, &mut options)?
             .ok_or_else(|| io("cannot create")(std::io::ErrorKind::NotFound.into()))?;
         let tail = self.tail(&mut file)?;
+        let written = tail.head.as_ref().map_or(0, |head| head.sequence);
+        let missing = remembered.filter(|head| head.sequence > written).cloned();
+        let before = missing.or(tail.head);
         let entry = Entry {
-            sequence: tail.head.as_ref().map_or(1, |head| head.sequence + 1),
+            sequence: before.as_ref().map_or(1, |head| head.sequence + 1),
             at: draft.at,
             key: self.key.clone(),
             event: draft.event,
@@ -117,7 +124,7 @@ impl Journal {
             by: draft.by,
             data: draft.data,
             dropped_bytes: (tail.torn_bytes > 0).then_some(tail.torn_bytes),
-            previous: tail.head.map_or(GENESIS.to_owned(), |head| head.hash),
+            previous: before.map_or(GENESIS.to_owned(), |head| head.hash),
         };
         let (line, hash) = seal(&entry).map_err(|error| io("cannot write")(error.into()))?;
         file.set_len(tail.whole_bytes).map_err(io("cannot mend the end of"))?;
@@ -152,13 +159,7 @@ impl Journal {
         for (line, number) in whole.lines().zip(1..) {
             match open_seal(line) {
                 Ok((entry, hash)) => {
-                    let expected = found.head.as_ref().map_or(GENESIS, |head| head.hash.as_str());
-                    if entry.previous != expected {
-                        found.problems.push((number, "does not follow the entry before it".to_owned()));
-                    }
-                    let expected = found.head.as_ref().map_or(1, |head| head.sequence + 1);
-                    if entry.sequence != expected {
-                        let problem = format!("is entry {}, expected {expected}", entry.sequence);
+                    if let Some(problem) = break_before(&entry, found.head.as_ref()) {
                         found.problems.push((number, problem));
                     }
                     if entry.key != self.key {
@@ -193,6 +194,10 @@ impl Journal {
         let mut bytes = Vec::new();
         Read::by_ref(file).take(ENTRY_BYTES_LIMIT).read_to_end(&mut bytes).map_err(io)?;
         let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') else {
+            if start > 0 {
+                let reason = "its end is no entry that was ever written here".to_owned();
+                return Err(StoreError::Damaged { path: self.path(), reason });
+            }
             return Ok(Tail { head: None, whole_bytes: 0, torn_bytes: length });
         };
         let begin = bytes[..end].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
@@ -208,6 +213,23 @@ impl Journal {
             torn_bytes: length - whole_bytes,
         })
     }
+}
+
+/// What is wrong between an entry and the whole one before it.
+fn break_before(entry: &Entry, before: Option<&Head>) -> Option<String> {
+    let next = before.map_or(1, |head| head.sequence + 1);
+    if entry.sequence > next {
+        let missing = match entry.sequence - 1 {
+            last if last == next => format!("entry {last} is"),
+            last => format!("entries {next} to {last} are"),
+        };
+        return Some(format!("{missing} missing before it"));
+    }
+    if entry.sequence < next {
+        return Some(format!("is entry {}, expected {next}", entry.sequence));
+    }
+    let expected = before.map_or(GENESIS, |head| head.hash.as_str());
+    (entry.previous != expected).then(|| "does not follow the entry before it".to_owned())
 }
 
 struct Tail {

@@ -27,18 +27,16 @@ impl JsonFileStore {
         Ok(Self { directory: directory.to_owned() })
     }
 
-    /// The same for writers: the directory is made when missing, and its file system must lock unless
-    /// the operator insists.
+    /// The same for writers: the directory's file system must lock unless the operator insists. The
+    /// directory itself is made by the first lock, so that looking makes nothing.
     ///
     /// # Errors
     /// [`StoreError::Unsafe`] or [`StoreError::Io`].
     pub fn open_for_change(directory: &Path, allow_network_state: bool) -> Result<Self, StoreError> {
-        if !directory.exists() {
-            safety::create_directory(directory)?;
-        }
         let store = Self::open(directory)?;
         if !allow_network_state {
-            safety::check_file_system(directory)?;
+            let existing = directory.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(directory);
+            safety::check_file_system(existing)?;
         }
         Ok(store)
     }
@@ -73,7 +71,8 @@ impl StateStore for JsonFileStore {
             return Swap::Conflict;
         }
         let path = self.path(key);
-        let replaced = durable::replace(&path, bytes, 0o600);
+        // Under the lock nobody else is at it: what a killed commit left behind is swept up.
+        let replaced = durable::replace_secret(&path, bytes, 0o600);
         drop(lock);
         match replaced {
             Ok(()) => Swap::Committed(Version::of_bytes(bytes)),

@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use super::actor::Actor;
 use super::{StoreError, safety};
 use crate::clock::Clock;
-use crate::rotation::stamp::elapsed;
 
 const POLL: Duration = Duration::from_millis(50);
 const COMMIT_POLL: Duration = Duration::from_millis(1);
@@ -51,8 +50,8 @@ impl fmt::Display for Holder {
 impl OperationLock {
     /// Waits at most `wait` for the key's operation lock.
     ///
-    /// The sentinel `<key>.lock` is created when missing and never renamed or unlinked: a lock on a
-    /// name that someone can replace is no lock.
+    /// The state directory is made when missing, and so is the sentinel `<key>.lock`. The sentinel is
+    /// never renamed or unlinked: a lock on a name that someone can replace is no lock.
     ///
     /// # Errors
     /// [`StoreError::Locked`] with the holder after the wait; [`StoreError::Unsafe`] where the file
@@ -64,9 +63,12 @@ impl OperationLock {
         clock: &dyn Clock,
         wait: Duration,
     ) -> Result<Self, StoreError> {
+        if !directory.exists() {
+            safety::create_directory(directory)?;
+        }
         let path = directory.join(format!("{key}.lock"));
         let mut file = open_sentinel(&path)?;
-        let begun = clock.now();
+        let mut waited = Duration::ZERO;
         loop {
             if try_lock(&file, &path)? {
                 let holder = Holder { actor: Actor::of_this_process(command), since: clock.now().wall };
@@ -76,11 +78,13 @@ impl OperationLock {
                 }
                 return Ok(Self { _file: file });
             }
-            if elapsed(&begun, &clock.now()).seconds >= wait.as_secs() {
+            // Counted, not read off a clock: one that is set back must not make the wait longer.
+            if waited >= wait {
                 let holder = read_holder(&mut file, clock.now().wall);
                 return Err(StoreError::Locked { key: key.to_owned(), holder });
             }
             clock.sleep(POLL).await;
+            waited += POLL;
         }
     }
 }

@@ -8,7 +8,6 @@ pub mod lock;
 pub mod safety;
 pub mod spool;
 
-use std::fmt;
 use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
@@ -141,9 +140,7 @@ impl From<StoreError> for Failure {
 
 /// Lower-case hex of bytes.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    use fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

@@ -57,7 +57,7 @@ impl Spool {
             return Ok(());
         }
         safety::create_directory(durable::parent(&path))?;
-        durable::replace(&path, &[b' '; BYTES], 0o600).map_err(|error| StoreError::Io {
+        durable::replace_secret(&path, &[b' '; BYTES], 0o600).map_err(|error| StoreError::Io {
             what: "cannot reserve room for outcomes in",
             path: path.clone(),
             source: error.io(),

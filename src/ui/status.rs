@@ -2,23 +2,26 @@
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
-use serde_json::{Map, json};
+use serde_json::json;
 
-use super::Output;
 use super::paint::Paint;
 use super::render::width;
+use super::{Output, Ui};
 use crate::duration::friendly;
 use crate::workflow::overview::{Overview, Shown};
 
-/// The result of `status`.
-pub fn output(overviews: &[Overview], paint: Paint) -> Output {
-    let text = match overviews {
-        [only] => format!("{}\n{}", paint.bold(&only.key), block(only, paint)),
-        many => table(many),
-    };
-    let mut json = Map::new();
-    json.insert("keys".to_owned(), json!(overviews));
-    Output { text, json, exit: None }
+/// The result of `status`, in the one rendering that `ui` prints.
+pub fn output(overviews: &[Overview], ui: Ui) -> Output {
+    let mut output = Output::default();
+    if ui.json {
+        output.json.insert("keys".to_owned(), json!(overviews));
+    } else {
+        output.text = match overviews {
+            [only] => format!("{}\n{}", ui.stdout.bold(&only.key), block(only, ui.stdout)),
+            many => table(many),
+        };
+    }
+    output
 }
 
 /// One key, line by line.
@@ -27,7 +30,11 @@ pub fn block(overview: &Overview, paint: Paint) -> String {
     if let Some(problem) = &overview.problem {
         lines.push(("problem", paint.red(problem)));
     }
-    lines.push(("phase", overview.phase.unwrap_or("(never adopted)").to_owned()));
+    match overview.phase {
+        Some(phase) => lines.push(("phase", phase.to_owned())),
+        None if overview.problem.is_some() => lines.push(("phase", "(unknown)".to_owned())),
+        None => lines.push(("phase", "(never adopted)".to_owned())),
+    }
     if overview.outage {
         lines.push(("outage", paint.red("the active credential was revoked by order; nothing serves")));
     }
@@ -78,8 +85,12 @@ fn credentials(overview: &Overview, lines: &mut Vec<(&str, String)>) {
         lines.push(("staged", of(staged)));
     }
     if let Some(retiring) = &overview.retiring {
-        let back = if overview.rolling_back { " being taken out of use" } else { " still valid" };
-        lines.push(("retiring", format!("{}{back}", of(retiring))));
+        let how = match (overview.retiring_is_dead, overview.rolling_back) {
+            (true, _) => "revoked before",
+            (false, true) => "being taken out of use",
+            (false, false) => "still valid",
+        };
+        lines.push(("retiring", format!("{} {how}", of(retiring))));
     }
     if let Some(revoked) = &overview.revoked {
         let undo = match (&revoked.undo_until, revoked.purged) {

@@ -117,7 +117,10 @@ async fn store(drive: &mut Drive<'_, '_>, slot: SlotName, credential: &Credentia
     let written = drive.ports.slots.write(slot, accepted.value()).await;
     drop(hold);
     if let Err(error) = written {
-        if drive.state().is_some() {
+        // A write that failed may still have replaced what was there: look before it is called off.
+        let landed = drive.ports.slots.read(slot).await.ok().flatten();
+        let has_landed = landed.is_some_and(|value| value.fingerprint() == credential.fingerprint);
+        if drive.state().is_some() && !has_landed {
             drive.record(&Event::IntentDropped { reason: error.to_string() })?;
         }
         return Err(slot_failure(error, code));

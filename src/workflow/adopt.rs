@@ -1,5 +1,6 @@
 //! `rotate adopt`: records and stores today's live credential; changes nothing outside.
 
+use super::locked_state::decode_record;
 use super::operation::{self, Errand, Report};
 use super::ports::Ports;
 use crate::error::Failure;
@@ -15,30 +16,40 @@ use crate::secret::Secret;
 /// the provider does not accept it or cannot be asked.
 pub async fn adopt(ports: &Ports, value: Secret, dry_run: bool) -> Result<Report, Failure> {
     let candidate = operation::candidate(ports, &value)?;
-    let slot = slot_for(ports, &value).await?;
+    let settings = &ports.settings;
+    let is_adopted = decode_record(&*ports.store, &settings.key, &settings.state_file())?.is_some();
+    // The plan then only compares the value with the active one.
+    let slot = if is_adopted { SlotName::Primary } else { slot_for(ports, &value).await? };
     let errand = Errand { goal: Goal::Adopt { candidate, slot }, value: Some(value), dry_run };
     operation::run(ports, errand, "adopted: this is the active credential from now on").await
 }
 
-/// The primary slot, unless a person placed the value in the secondary one.
+/// The slot for the value: the one that holds it already, else an empty one.
+///
+/// Where there is no state, what lies in the slots may be the only copy of a live value: it is never
+/// written over.
 async fn slot_for(ports: &Ports, value: &Secret) -> Result<SlotName, Failure> {
-    if !ports.slots.placed_by_person() {
-        return Ok(SlotName::Primary);
-    }
+    let slots = &*ports.slots;
+    let mut empty = None;
     for slot in [SlotName::Primary, SlotName::Secondary] {
-        if let Ok(Some(placed)) = ports.slots.read(slot).await
-            && placed.same_as(value)
-        {
-            return Ok(slot);
+        match slots.read(slot).await {
+            Ok(Some(placed)) if placed.same_as(value) => return Ok(slot),
+            Ok(None) => empty = empty.or(Some(slot)),
+            Ok(Some(_)) | Err(_) => {}
         }
     }
-    Err(Failure::new(
-        ExitCode::Person,
-        "neither slot holds the given value",
-        format!(
-            "place it in the {} or the {} and run the command again",
-            ports.slots.location(SlotName::Primary),
-            ports.slots.location(SlotName::Secondary)
-        ),
-    ))
+    let (primary, secondary) = (slots.location(SlotName::Primary), slots.location(SlotName::Secondary));
+    match empty {
+        Some(slot) if !slots.placed_by_person() => Ok(slot),
+        _ if slots.placed_by_person() => Err(Failure::new(
+            ExitCode::Person,
+            "neither slot holds the given value",
+            format!("place it in the {primary} or the {secondary} and run the command again"),
+        )),
+        _ => Err(Failure::new(
+            ExitCode::State,
+            "both slots hold other values, and no state says what they are",
+            format!("look whether they are still needed, then move {primary} or {secondary} away"),
+        )),
+    }
 }

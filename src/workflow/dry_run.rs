@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::duration::friendly;
 use crate::rotation::credential::{Identity, KeyStatus, ProviderKey, ProviderKeyId, ReadBack, Verdict};
 use crate::rotation::effect::{Effect, Intent};
 use crate::rotation::event::Event;
-use crate::rotation::phase::{KeyState, Phase, Propagation};
+use crate::rotation::phase::{Direction, KeyState, Phase, Propagation};
 use crate::rotation::plan::{Facts, Goal, Policy, Question, Refusal, Step, plan};
 use crate::rotation::stamp::Stamp;
 use crate::rotation::transition::apply;
@@ -45,7 +46,7 @@ pub fn steps(
                 }
             }
             Step::Record(event) => {
-                lines.push(format!("record: {}", event.name()));
+                lines.push(recorded(&event));
                 match apply(state.as_ref(), &event) {
                     Ok(next) => state = Some(next),
                     Err(illegal) => {
@@ -55,7 +56,8 @@ pub fn steps(
                 }
             }
             Step::Wait(wait) => {
-                lines.push(format!("wait: {} s of the grace window remain", wait.remaining_seconds));
+                let left = friendly(wait.remaining_seconds);
+                lines.push(format!("wait: the grace window is open for another {left}"));
                 return Ok(lines);
             }
             Step::Done => {
@@ -100,10 +102,36 @@ fn acted(effect: &Effect) -> String {
     }
 }
 
+/// What an event means to those who run jobs.
+fn recorded(event: &Event) -> String {
+    let meaning = match event {
+        Event::Switched { direction: Direction::Forward, .. } => "`rotate key` gives the new credential",
+        Event::Switched { direction: Direction::Back, .. } => "`rotate key` gives the old credential again",
+        Event::GraceOpened { window, .. } => {
+            let seconds = window.not_before.duration_since(window.opened_at.wall).as_secs();
+            let length = friendly(u64::try_from(seconds).unwrap_or_default());
+            return format!("record: the grace window is open for {length}; both credentials stay valid");
+        }
+        Event::Drifted { .. } => "some target lost the active value; its consumers are moved again",
+        Event::Revoked { .. } => "the provider refuses the credential",
+        Event::Undone { .. } => "both credentials are valid again, and a new grace window is open",
+        Event::Purged => "the credential is gone for good",
+        Event::EmergencyDeclared { .. } => "an emergency, with its reason and its suspects",
+        Event::EmergencyEnded => "the emergency is over",
+        other => other.name(),
+    };
+    format!("record: {meaning}")
+}
+
 /// The answer that lets the plan go on.
 fn suppose(question: &Question, state: Option<&KeyState>, policy: &Policy, facts: &mut Facts) {
     match question {
-        Question::Probe(credential) | Question::AwaitAcceptance(credential) => {
+        Question::Probe(credential) => {
+            let is_dead = state.is_some_and(|state| state.dead.contains(credential));
+            let verdict = if is_dead { Verdict::Rejected } else { Verdict::Accepted };
+            facts.probes.insert(*credential, verdict);
+        }
+        Question::AwaitAcceptance(credential) => {
             facts.probes.insert(*credential, Verdict::Accepted);
         }
         Question::AwaitRejection(credential) | Question::AwaitPerson(credential) => {
@@ -132,7 +160,9 @@ fn suppose(question: &Question, state: Option<&KeyState>, policy: &Policy, facts
             facts.identities.insert(*credential, identity);
         }
         Question::KeyStatus(credential) => {
-            facts.key_statuses.insert(*credential, Some(KeyStatus::Active));
+            let is_dead = state.is_some_and(|state| state.dead.contains(credential));
+            let status = if is_dead { KeyStatus::Inactive } else { KeyStatus::Active };
+            facts.key_statuses.insert(*credential, Some(status));
         }
         Question::CheckTargets => facts.broken_targets = Some(BTreeMap::new()),
         Question::ReadTargets => {
@@ -180,6 +210,11 @@ fn succeed(
         | Effect::Delete { fingerprint, .. } => {
             facts.confirmed_calls.insert(*fingerprint);
             facts.probes.remove(fingerprint);
+            let takes_back = matches!(effect, Effect::Reactivate { .. })
+                && !matches!(state.as_ref().map(|state| &state.phase), Some(Phase::Revoked { .. }));
+            if takes_back {
+                facts.taken_back = Some("a revocation that was begun is taken back".to_owned());
+            }
         }
     }
     events.iter().try_fold(state, |state, event| {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::driver::Arrival;
 use super::locked_state::LockedState;
 use super::materials::Materials;
-use super::operation::{self, Errand, Report};
+use super::operation::{self, Report};
 use super::ports::Ports;
 use crate::error::Failure;
 use crate::rotation::evidence::{self, Evidence, Item};
@@ -39,14 +39,13 @@ pub struct Options {
 /// where the active credential is dead; the old one is not revoked then.
 pub async fn finish(ports: &Ports, options: &Options) -> Result<Report, Failure> {
     let goal = Goal::Finish { accept_unknown: options.accept_unknown.clone() };
+    if options.dry_run {
+        return operation::rehearse(ports, &goal);
+    }
     let mut recheck_seconds = FIRST_RECHECK_SECONDS;
     loop {
         let lock = operation::lock(ports, &goal, ports.settings.lock_wait).await?;
         let mut locked = LockedState::open(ports, &lock)?;
-        if options.dry_run {
-            let errand = Errand { goal, value: None, dry_run: true };
-            return operation::run_locked(ports, &mut locked, errand, SUMMARY).await;
-        }
         let before = locked.state().cloned();
         let mut materials = Materials::default();
         let (arrival, facts) =
@@ -54,7 +53,9 @@ pub async fn finish(ports: &Ports, options: &Options) -> Result<Report, Failure>
         let pause_seconds = match &arrival {
             Arrival::Done => {
                 let evidence = Some(weighed(before.as_ref(), &facts, ports));
-                return Ok(Report { evidence, ..operation::report(ports, &locked, SUMMARY) });
+                let is_over = before.as_ref() == locked.state();
+                let summary = if is_over { operation::NOTHING_TO_DO } else { SUMMARY };
+                return Ok(Report { evidence, ..operation::report(ports, locked.record(), summary) });
             }
             Arrival::Waiting(wait) if options.wait => {
                 drop(locked);

@@ -96,6 +96,11 @@ impl<'lock> LockedState<'lock> {
         self.record.as_ref()
     }
 
+    /// The generation of the last commit; `None` for a key that was never adopted.
+    pub(super) fn generation(&self) -> Option<u64> {
+        self.record.as_ref().map(|record| record.generation)
+    }
+
     /// What failed and was passed over, in an emergency.
     pub(super) fn problems(&self) -> &[String] {
         &self.problems
@@ -222,13 +227,14 @@ impl<'lock> LockedState<'lock> {
             Event::EmergencyDeclared { emergency } => Some(emergency.rotation.id.clone()),
             _ => self.state().and_then(|state| state.phase.rotation()).map(|rotation| rotation.id.clone()),
         };
-        ports.journal.append(Draft {
+        let draft = Draft {
             at: now.clone(),
             by: Actor::of_this_process(command),
             rotation,
             event: event.name().to_owned(),
             data,
-        })
+        };
+        ports.journal.append(draft, self.record.as_ref().and_then(|record| record.journal.as_ref()))
     }
 
     /// Keeps an outcome that could not be written; an intent that could not be is simply not begun.

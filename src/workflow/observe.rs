@@ -42,7 +42,16 @@ async fn probe_now(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {
     drive.ports.narrator.waiting(&format!("probing {fingerprint} …"));
     let value = drive.materials.get(fingerprint, drive.locked.state(), &*drive.ports.slots).await;
     let settled = match value {
-        Ok(value) => probe::settle(&*drive.ports.provider, &*drive.ports.clock, &value, &settings).await,
+        Ok(value) => {
+            let provider = &*drive.ports.provider;
+            let mut settled = probe::settle(provider, &*drive.ports.clock, &value, &settings).await;
+            if settled.verdict == Verdict::Rejected
+                && let Some(remark) = provider.shape_remark(&value)
+            {
+                settled.detail.push_str(&format!("; {remark}"));
+            }
+            settled
+        }
         Err(reason) => return not_at_hand(drive, fingerprint, reason),
     };
     take(drive, fingerprint, settled);
@@ -51,7 +60,8 @@ async fn probe_now(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {
 /// Without the value nothing can be probed, and that is no verdict.
 fn not_at_hand(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint, reason: String) {
     drive.facts.probes.insert(fingerprint, Verdict::Unknown);
-    drive.facts.probe_details.insert(fingerprint, reason);
+    drive.facts.probe_details.insert(fingerprint, reason.clone());
+    drive.facts.missing_values.insert(fingerprint, reason);
 }
 
 fn take(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint, settled: Settled) {
@@ -104,13 +114,17 @@ async fn await_person(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {
         .and_then(|state| state.credential(fingerprint))
         .map(|credential| credential.last4.clone())
         .unwrap_or_default();
-    drive.ports.narrator.say(&format!(
+    drive.ports.narrator.warn(&format!(
         "no admin key is configured: disable the key that ends in {last4} by hand at {}",
         drive.ports.provider.console_page()
     ));
     let limit = if drive.patient { PATIENCE } else { drive.ports.settings.manual_revoke_wait };
     await_rejection(drive, fingerprint, limit, "a person to disable the old key at the console").await;
     drive.facts.waited_for_person.insert(fingerprint);
+    // A person may take days: what was seen of the active one before is no news any more.
+    if let Some(active) = drive.state().map(|state| state.active().fingerprint) {
+        drive.facts.probes.remove(&active);
+    }
 }
 
 async fn await_acceptance(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::driver::{Arrival, Drive};
-use super::locked_state::LockedState;
+use super::locked_state::{LockedState, decode_record};
 use super::materials::Materials;
 use super::overview::Overview;
 use super::ports::Ports;
@@ -13,7 +13,11 @@ use crate::rotation::credential::Credential;
 use crate::rotation::evidence::Evidence;
 use crate::rotation::plan::{Facts, Goal};
 use crate::secret::Secret;
+use crate::store::format::Record;
 use crate::store::lock::OperationLock;
+
+/// The summary of a command whose goal had been reached before.
+pub(super) const NOTHING_TO_DO: &str = "that was done before; nothing was left to do";
 
 /// What a changing command reports when its goal is reached.
 #[derive(Clone, Debug)]
@@ -46,39 +50,43 @@ pub(super) struct Errand {
     pub(super) dry_run: bool,
 }
 
-/// Locks the key, drives it to the goal and reports.
+/// Locks the key, drives it to the goal and reports; or only says what would be done.
 ///
 /// # Errors
 /// Whatever keeps the goal from being reached, with the exit code of its next move.
 pub(super) async fn run(ports: &Ports, errand: Errand, summary: &str) -> Result<Report, Failure> {
-    let lock = lock(ports, &errand.goal, ports.settings.lock_wait).await?;
-    let mut locked = LockedState::open(ports, &lock)?;
-    run_locked(ports, &mut locked, errand, summary).await
-}
-
-/// The same under a lock that is held already.
-pub(super) async fn run_locked(
-    ports: &Ports,
-    locked: &mut LockedState<'_>,
-    errand: Errand,
-    summary: &str,
-) -> Result<Report, Failure> {
     let Errand { goal, value, dry_run } = errand;
     if dry_run {
-        let plan = dry_run::steps(locked.state(), &goal, &ports.settings.policy, &ports.clock.now())
-            .map_err(|refused| refusal::failure(&refused, &goal, ports, locked.record()))?;
-        let summary = "nothing was changed; these steps would be taken if every check passes".to_owned();
-        return Ok(Report { plan: Some(plan), ..report(ports, locked, &summary) });
+        return rehearse(ports, &goal);
     }
+    let lock = lock(ports, &goal, ports.settings.lock_wait).await?;
+    let mut locked = LockedState::open(ports, &lock)?;
+    let before = locked.generation();
     let mut materials = Materials::default();
     if let Some(value) = value {
         materials.add(value);
     }
-    let (arrival, _) = drive(ports, locked, &goal, &mut materials, false).await?;
+    let (arrival, _) = drive(ports, &mut locked, &goal, &mut materials, false).await?;
     match arrival {
-        Arrival::Done => Ok(report(ports, locked, summary)),
-        other => Err(unfinished(&other, &goal, ports, locked)),
+        Arrival::Done if locked.generation() == before => Ok(report(ports, locked.record(), NOTHING_TO_DO)),
+        Arrival::Done => Ok(report(ports, locked.record(), summary)),
+        other => Err(unfinished(&other, &goal, ports, &locked)),
     }
+}
+
+/// The steps that would be taken. Takes no lock and makes nothing.
+///
+/// # Errors
+/// What the plan refuses already, without asking anyone; an unreadable state.
+pub(super) fn rehearse(ports: &Ports, goal: &Goal) -> Result<Report, Failure> {
+    let settings = &ports.settings;
+    let decoded = decode_record(&*ports.store, &settings.key, &settings.state_file())?;
+    let record = decoded.as_ref().map(|decoded| &decoded.record);
+    let state = record.map(|record| &record.state);
+    let plan = dry_run::steps(state, goal, &settings.policy, &ports.clock.now())
+        .map_err(|refused| refusal::failure(&refused, goal, ports, record))?;
+    let summary = "nothing was changed; these steps would be taken if every check passes";
+    Ok(Report { plan: Some(plan), ..report(ports, record, summary) })
 }
 
 /// One drive; the facts tell what it saw.
@@ -120,8 +128,9 @@ pub(super) async fn lock(ports: &Ports, goal: &Goal, wait: Duration) -> Result<O
     Ok(lock.await?)
 }
 
-pub(super) fn report(ports: &Ports, locked: &LockedState<'_>, summary: &str) -> Report {
-    let overview = match locked.record() {
+/// Where the key stands, with a sentence for people.
+pub(super) fn report(ports: &Ports, record: Option<&Record>, summary: &str) -> Report {
+    let overview = match record {
         Some(record) => Overview::of(record, ports.settings.rotate_every.as_secs(), &ports.clock.now()),
         None => Overview::never_adopted(&ports.settings.key, ports.provider.name()),
     };

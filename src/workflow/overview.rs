@@ -34,6 +34,8 @@ pub struct Overview {
     pub outage: bool,
     /// Consumers are being moved back to the old credential.
     pub rolling_back: bool,
+    /// The retiring credential is dead already: it was revoked by order before this rotation.
+    pub retiring_is_dead: bool,
     pub generation: Option<u64>,
     /// Why the state cannot be shown, where it cannot.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,6 +120,7 @@ impl Overview {
             emergency: false,
             outage: false,
             rolling_back: false,
+            retiring_is_dead: false,
             generation: None,
             problem: None,
         }
@@ -150,15 +153,19 @@ impl Overview {
                 started_at: rotation.started_at,
             }),
             due_at: Some(due_at(state, rotate_every_seconds)),
-            next: Some(format!("rotate {} {key}", next(state))),
+            next: Some(command_line(next(state), state, key)),
             interrupted: state.intent.as_ref().map(|intent| Interrupted {
                 effect: intent.effect.name(),
-                resume: format!("rotate {} {key}", intent.command),
+                resume: command_line(&intent.command, state, key),
                 since: intent.begun_at.wall,
             }),
             emergency: state.emergency.is_some(),
             outage: state.outage,
             rolling_back: matches!(state.phase, Phase::Promoted { direction: Direction::Back, .. }),
+            retiring_is_dead: state
+                .phase
+                .retiring()
+                .is_some_and(|retiring| state.dead.contains(&retiring.fingerprint)),
             generation: Some(record.generation),
             problem: None,
         }
@@ -181,7 +188,9 @@ pub fn serving(record: &Record) -> String {
     let mut line =
         format!("{} serves ({} slot, phase {})", name(active), state.active_slot, state.phase.name());
     if let Some(retiring) = state.phase.retiring() {
-        if state.pending_revocation().is_some() {
+        if state.dead.contains(&retiring.fingerprint) {
+            line.push_str(&format!("; {} was revoked before", name(retiring)));
+        } else if state.pending_revocation().is_some() {
             line.push_str(&format!("; the revocation of {} was begun", name(retiring)));
         } else {
             line.push_str(&format!("; {} is not revoked either", name(retiring)));
@@ -253,6 +262,17 @@ fn grace(state: &KeyState, now: &Stamp) -> Option<ShownGrace> {
         floor_reason: window.floor_reason.clone(),
         clock_went_backwards: remaining.clock_went_backwards,
     })
+}
+
+/// A command as it can be typed: an emergency goes on under the reason it was declared with.
+fn command_line(command: &str, state: &KeyState, key: &str) -> String {
+    let line = format!("rotate {command} {key}");
+    match &state.emergency {
+        Some(emergency) if command == "revoke-now" => {
+            format!("{line} --reason '{}'", emergency.reason.replace('\'', "'\\''"))
+        }
+        _ => line,
+    }
 }
 
 /// The command that moves the key on.

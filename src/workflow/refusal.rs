@@ -9,7 +9,7 @@ use super::ports::Ports;
 use crate::error::Failure;
 use crate::exit::ExitCode;
 use crate::rotation::credential::{ProviderKey, TargetId};
-use crate::rotation::evidence::{self, Evidence, Finding};
+use crate::rotation::evidence::{self, Evidence, Finding, Item};
 use crate::rotation::plan::{Goal, Refusal, Wait, Wanted};
 use crate::store::format::Record;
 
@@ -58,6 +58,7 @@ impl Speaker<'_> {
     fn explain(&self, refusal: &Refusal) -> Failure {
         let Self { key, .. } = self;
         let command = self.goal.command();
+        let again = self.again();
         match refusal {
             Refusal::NotAdopted => Failure::new(
                 ExitCode::WrongPhase,
@@ -78,7 +79,11 @@ impl Speaker<'_> {
             Refusal::AlreadyStaged { staged } => Failure::new(
                 ExitCode::WrongPhase,
                 format!("`{key}` has another credential staged already, {staged}"),
-                format!("`rotate promote {key}` goes on with that one; `rotate stage {key} --replace` drops it"),
+                if self.record.is_some_and(|record| record.state.intent.is_some()) {
+                    format!("`rotate stage {key} --replace` drops it; `rotate abort {key}` drops both")
+                } else {
+                    format!("`rotate promote {key}` goes on with that one; `rotate stage {key} --replace` drops it")
+                },
             ),
             Refusal::CandidateIsActive => Failure::new(
                 ExitCode::Usage,
@@ -111,13 +116,20 @@ impl Speaker<'_> {
             Refusal::Unreachable { wanted, detail } => Failure::new(
                 ExitCode::Unreachable,
                 format!("cannot tell whether the {wanted} is accepted"),
-                format!("nothing was decided on a guess; when the provider answers again: `rotate {command} {key}`"),
+                match self.goal {
+                    Goal::RevokeNow(_) => format!(
+                        "disable the leaked key by hand at {}; when the provider answers again, {again} records it",
+                        self.ports.provider.console_page()
+                    ),
+                    _ => format!("nothing was decided on a guess; when the provider answers again: {again}"),
+                },
             )
             .because(detail.clone()),
+            Refusal::ValueMissing { wanted, reason } => self.value_missing(*wanted, reason),
             Refusal::AdminUnreachable { detail } => Failure::new(
                 ExitCode::Unreachable,
                 "the provider's admin API gave no usable answer",
-                format!("check the admin key and the provider's status, then `rotate {command} {key}` again"),
+                format!("check the admin key and the provider's status, then {again} again"),
             )
             .because(detail.clone()),
             Refusal::IdNotFound { wanted, fingerprint } => Failure::new(
@@ -136,7 +148,7 @@ impl Speaker<'_> {
                 Failure::new(
                     ExitCode::Unreachable,
                     format!("{} cannot be written, so nothing was changed", targets_named(targets)),
-                    format!("mend what is named above, then `rotate {command} {key}` again"),
+                    format!("mend what is named above, then {again} again"),
                 ),
                 targets,
             ),
@@ -144,7 +156,7 @@ impl Speaker<'_> {
                 Failure::new(
                     ExitCode::Partial,
                     format!("{} could not be written; the others are done", targets_named(targets)),
-                    format!("both credentials stay valid; mend it, then `rotate {command} {key}` again"),
+                    format!("both credentials stay valid; mend it, then {again} again"),
                 ),
                 targets,
             ),
@@ -160,18 +172,26 @@ impl Speaker<'_> {
                 ExitCode::Person,
                 format!("the provider refused to {act} the credential"),
                 format!(
-                    "check what the admin key may do, or {act} it by hand at {}; then `rotate {command} {key}` again",
+                    "check what the admin key may do, or {act} it by hand at {}; then {again} again",
                     self.ports.provider.console_page()
                 ),
             )
             .because(detail.clone()),
+            Refusal::StillAccepted { fingerprint } if matches!(self.goal, Goal::Purge) => Failure::new(
+                ExitCode::Person,
+                format!("{fingerprint} is enabled again at the provider, so somebody may use it: not deleted"),
+                format!(
+                    "disable it at {}, then {again} again; or take it back into the rotation with `rotate undo {key}`",
+                    self.ports.provider.console_page()
+                ),
+            ),
             Refusal::StillAccepted { fingerprint } => Failure::new(
                 ExitCode::Partial,
                 format!(
                     "{fingerprint} is revoked at the provider, which went on accepting it for {}",
                     crate::duration::friendly(self.ports.settings.revoke_timeout.as_secs())
                 ),
-                format!("its own delay may be longer: `rotate {command} {key}` looks again"),
+                format!("its own delay may be longer: {again} looks again"),
             ),
             Refusal::TakenBack { reason } => Failure::new(
                 ExitCode::Person,
@@ -215,6 +235,15 @@ impl Speaker<'_> {
         }
     }
 
+    /// The command that goes on from here. An emergency's options are not all known here, so it is only
+    /// pointed at.
+    fn again(&self) -> String {
+        match self.goal {
+            Goal::RevokeNow(_) => "the same command".to_owned(),
+            goal => format!("`rotate {} {}`", goal.command(), self.key),
+        }
+    }
+
     fn wrong_phase(&self, next: &[&str]) -> Failure {
         let phase = self.record.map_or("(never adopted)", |record| record.state.phase.name());
         let commands: Vec<_> =
@@ -240,14 +269,27 @@ impl Speaker<'_> {
                 self.key
             ),
             Wanted::Retiring => {
-                "there is no way back to a credential that the provider rejects; go forward, \
+                "there is no way back to a credential that the provider rejects; go forward with `rotate finish`, \
                                  or stage a new one"
                     .to_owned()
             }
+            Wanted::Suspect => "it is dead already; look at the console and at `rotate status`".to_owned(),
             Wanted::Revoked => "the provider did not bring it back; look at the console".to_owned(),
         };
         Failure::new(ExitCode::Rejected, format!("the provider rejects the {wanted}, {fingerprint}"), hint)
             .because(detail.to_owned())
+    }
+
+    /// Where a person places values, a person must place this one; elsewhere something was lost.
+    fn value_missing(&self, wanted: Wanted, reason: &str) -> Failure {
+        let by_person = self.ports.slots.placed_by_person();
+        let exit = if by_person { ExitCode::Person } else { ExitCode::State };
+        Failure::new(
+            exit,
+            format!("the value of the {wanted} is not at hand"),
+            format!("put it back where it belongs, then `rotate {} {}` again", self.goal.command(), self.key),
+        )
+        .because(reason.to_owned())
     }
 
     fn ambiguous(&self, wanted: Wanted, candidates: &[ProviderKey]) -> Failure {
@@ -282,11 +324,18 @@ impl Speaker<'_> {
         let mut failure = Failure::new(
             ExitCode::Evidence,
             format!("not revoked: the evidence lacks {}", names.join(", ")),
-            format!(
-                "mend what is missing and run `rotate finish {}` again{}",
-                self.key,
-                may_be_accepted.unwrap_or_default()
-            ),
+            match blocking.iter().any(|row| row.item == Item::Targets && row.verdict == Finding::Unmet) {
+                true => format!(
+                    "find out what else writes the target; `rotate promote {}` writes it again and starts the \
+                     window anew, because consumers may have read the other value",
+                    self.key
+                ),
+                false => format!(
+                    "mend what is missing and run `rotate finish {}` again{}",
+                    self.key,
+                    may_be_accepted.unwrap_or_default()
+                ),
+            },
         )
         .with_detail("evidence", json!(table));
         for row in blocking {
@@ -306,10 +355,10 @@ impl Speaker<'_> {
             ExitCode::Person,
             format!("no admin key is configured, so a person must disable {fingerprint}{last4}"),
             format!(
-                "disable it at {}, then run `rotate {} {}` again; --wait waits for you",
+                "disable it at {}, then run {} again{}",
                 self.ports.provider.console_page(),
-                self.goal.command(),
-                self.key
+                self.again(),
+                if matches!(self.goal, Goal::Finish { .. }) { "; --wait waits for you" } else { "" }
             ),
         )
     }

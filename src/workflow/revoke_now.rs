@@ -6,22 +6,25 @@ use std::time::Duration;
 use super::driver::Arrival;
 use super::locked_state::{LockedState, decode_record};
 use super::materials::Materials;
-use super::operation::{self, EmergencyReport, Errand, Report};
+use super::operation::{self, EmergencyReport, Report};
 use super::overview;
 use super::ports::Ports;
 use crate::error::Failure;
 use crate::exit::ExitCode;
+use crate::rotation::credential::Credential;
 use crate::rotation::phase::{Ending, KeyState, Phase, Rotation};
 use crate::rotation::plan::{Goal, RevokeNow, Suspect, suspects};
 use crate::rotation::stamp::{Stamp, elapsed};
 use crate::secret::{Fingerprint, Secret};
+use crate::store::format::Record;
 
 /// Another command is given this long to end by itself.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 /// What the operator said.
 pub struct Options {
-    pub suspect: Suspect,
+    /// What [`damage`] named to the operator: whatever others do meanwhile, no more than that is revoked.
+    pub suspects: BTreeSet<Fingerprint>,
     pub reason: String,
     /// What takes the place of a suspect that serves traffic.
     pub replacement: Option<Secret>,
@@ -37,7 +40,9 @@ pub struct Options {
 #[derive(Clone, Debug)]
 pub struct Damage {
     /// Empty where the emergency is over already.
-    pub suspects: Vec<String>,
+    pub suspects: BTreeSet<Fingerprint>,
+    /// The same as people know them.
+    pub names: Vec<String>,
     /// One line each.
     pub consequences: Vec<String>,
     /// Whether something given with the command must take over, because nothing staged can.
@@ -47,13 +52,27 @@ pub struct Damage {
 /// Says what `revoke-now` would do and break, without changing anything.
 ///
 /// # Errors
-/// The state cannot be read (exit 5), or the key was never adopted (exit 6).
-pub fn damage(ports: &Ports, suspect: Suspect, replacement: Option<&Secret>) -> Result<Damage, Failure> {
+/// The state cannot be read (exit 5); the key was never adopted, or this very emergency is over (exit 6).
+pub fn damage(
+    ports: &Ports,
+    suspect: Suspect,
+    reason: &str,
+    replacement: Option<&Secret>,
+) -> Result<Damage, Failure> {
     let key = &ports.settings.key;
     let decoded = decode_record(&*ports.store, key, &ports.settings.state_file())?;
     let state = adopted(ports, decoded.as_ref().map(|decoded| &decoded.record.state))?;
     if replacement.is_some_and(|replacement| is_over(state, replacement.fingerprint())) {
-        return Ok(Damage { suspects: Vec::new(), consequences: Vec::new(), needs_replacement: false });
+        return Ok(Damage {
+            suspects: BTreeSet::new(),
+            names: Vec::new(),
+            consequences: Vec::new(),
+            needs_replacement: false,
+        });
+    }
+    if is_repeated(state, reason) {
+        let record = decoded.as_ref().map(|decoded| &decoded.record);
+        return Err(repeated(ports, record, reason));
     }
     let suspects = open_suspects(state, suspect);
     let active = state.active();
@@ -80,15 +99,19 @@ pub fn damage(ports: &Ports, suspect: Suspect, replacement: Option<&Secret>) -> 
         (true, None) => consequences.push(
             "it is the one that serves: a replacement must take over, or nothing valid remains".to_owned(),
         ),
+        (false, _) if state.outage => {
+            consequences.push("nothing serves now: that was revoked before".to_owned())
+        }
         (false, _) => consequences.push(format!("{} goes on serving", overview::name(active))),
     }
-    let suspects = suspects
+    let names = suspects
         .iter()
         .map(|fingerprint| {
             state.credential(*fingerprint).map_or_else(|| fingerprint.to_string(), overview::name)
         })
         .collect();
-    Ok(Damage { suspects, consequences, needs_replacement: hits_active && successor.is_none() })
+    let needs_replacement = hits_active && successor.is_none();
+    Ok(Damage { suspects, names, consequences, needs_replacement })
 }
 
 /// Revokes the suspects, now.
@@ -99,33 +122,25 @@ pub fn damage(ports: &Ports, suspect: Suspect, replacement: Option<&Secret>) -> 
 pub async fn revoke_now(ports: &Ports, options: Options) -> Result<Report, Failure> {
     let replacement =
         options.replacement.as_ref().map(|value| operation::candidate(ports, value)).transpose()?;
-    let lock = lock_if_free(ports).await?;
-    let mut locked = LockedState::open_for_emergency(ports, lock.as_ref())?;
-    let state = adopted(ports, locked.state())?;
-    if let Some(replacement) = &replacement
-        && is_over(state, replacement.fingerprint)
-    {
-        return Ok(operation::report(
-            ports,
-            &locked,
-            "the emergency is over already: the replacement serves",
-        ));
-    }
-    if options.accept_outage && state.outage && state.emergency.is_none() {
-        return Ok(operation::report(ports, &locked, "the emergency is over already: nothing valid remains"));
-    }
-    let suspects = open_suspects(state, options.suspect);
-    let revoked = suspects.iter().map(ToString::to_string).collect();
+    let revoked = options.suspects.iter().map(ToString::to_string).collect();
     let goal = Goal::RevokeNow(RevokeNow {
-        suspects,
-        reason: options.reason,
-        replacement,
+        suspects: options.suspects,
+        reason: options.reason.clone(),
+        replacement: replacement.clone(),
         accept_outage: options.accept_outage,
         rotation: options.rotation,
     });
     if options.dry_run {
-        let errand = Errand { goal, value: None, dry_run: true };
-        return operation::run_locked(ports, &mut locked, errand, "").await;
+        return operation::rehearse(ports, &goal);
+    }
+    let lock = lock_if_free(ports).await?;
+    let mut locked = LockedState::open_for_emergency(ports, lock.as_ref())?;
+    let state = adopted(ports, locked.state())?;
+    if let Some(summary) = over_already(state, replacement.as_ref(), options.accept_outage) {
+        return Ok(operation::report(ports, locked.record(), summary));
+    }
+    if is_repeated(state, &options.reason) {
+        return Err(repeated(ports, locked.record(), &options.reason));
     }
     let mut materials = Materials::default();
     if let Some(value) = options.replacement {
@@ -144,7 +159,7 @@ pub async fn revoke_now(ports: &Ports, options: Options) -> Result<Report, Failu
     }
     let summary = format!("revoked: the provider refuses it, {seconds:.1} s after the command");
     let emergency = Some(EmergencyReport { seconds, revoked, problems });
-    Ok(Report { emergency, ..operation::report(ports, &locked, &summary) })
+    Ok(Report { emergency, ..operation::report(ports, locked.record(), &summary) })
 }
 
 /// The lock, if it can be had soon; an emergency goes on without it, kept safe by compare-and-swap.
@@ -185,12 +200,55 @@ fn open_suspects(state: &KeyState, suspect: Suspect) -> BTreeSet<Fingerprint> {
     }
 }
 
+/// What to say where the command had reached its end before.
+fn over_already(
+    state: &KeyState,
+    replacement: Option<&Credential>,
+    accept_outage: bool,
+) -> Option<&'static str> {
+    if replacement.is_some_and(|replacement| is_over(state, replacement.fingerprint)) {
+        return Some("the emergency is over already: the replacement serves");
+    }
+    let is_outage = accept_outage && state.outage && state.emergency.is_none();
+    is_outage.then_some("the emergency is over already: nothing valid remains")
+}
+
 /// Run again after it had ended: the replacement is active and the emergency is closed.
 fn is_over(state: &KeyState, replacement: Fingerprint) -> bool {
     state.emergency.is_none()
         && state.active().fingerprint == replacement
         && matches!(state.phase, Phase::Revoked { .. })
         && state.last_rotation.as_ref().is_some_and(|last| last.ended == Ending::Emergency)
+}
+
+/// Whether this very emergency is over. Then `old` and `new` no longer mean what they meant: only what
+/// took over is live, and a command that is merely repeated must not revoke that.
+fn is_repeated(state: &KeyState, reason: &str) -> bool {
+    if state.outage {
+        return false;
+    }
+    let last = state.last_rotation.as_ref().filter(|last| last.ended == Ending::Emergency);
+    state.emergency.is_none()
+        && matches!(state.phase, Phase::Revoked { .. })
+        && last.is_some_and(|last| last.rotation.reason.as_deref() == Some(reason))
+}
+
+fn repeated(ports: &Ports, record: Option<&Record>, reason: &str) -> Failure {
+    let key = &ports.settings.key;
+    let failure = Failure::new(
+        ExitCode::WrongPhase,
+        format!(
+            "the emergency \"{}\" of `{key}` is over, and nothing more was revoked",
+            reason.escape_debug()
+        ),
+        format!(
+            "look at `rotate status {key}`; if what serves now has leaked as well, say so with another --reason"
+        ),
+    );
+    match record {
+        Some(record) => failure.with_status(overview::serving(record)),
+        None => failure,
+    }
 }
 
 fn with_problems(mut failure: Failure, problems: &[String]) -> Failure {

@@ -1,9 +1,20 @@
 //! The one integration-test binary: the real executable, real files, real HTTP on loopback.
 
+mod bad_input;
+mod canary;
+mod commands;
 mod config;
+mod crash;
+mod docs;
+mod drill;
+mod emergency;
 mod lab;
+mod lean;
+mod overtaken;
 mod provider_anthropic;
+mod races;
 mod sandbox;
 mod slots;
 mod targets;
+mod terminal;
 mod whole_rotation;

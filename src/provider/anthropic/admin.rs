@@ -47,7 +47,8 @@ impl Admin<'_> {
     ///
     /// Archived keys are candidates only where nothing else fits: no accepted credential is archived.
     pub(super) async fn identify(&self, value: &Secret) -> Identity {
-        let items = match self.list().await {
+        let secrets = [self.key, value];
+        let items = match self.list(&secrets).await {
             Ok(items) => items,
             Err(Setback::NotFound(why) | Setback::Refused(why) | Setback::Unknown(why)) => {
                 return Identity::Unknown(why);
@@ -56,7 +57,7 @@ impl Admin<'_> {
         let fitting = items
             .iter()
             .filter(|item| item.partial_key_hint.as_deref().is_some_and(|hint| hint::fits(hint, value)))
-            .map(|item| item.to_key(self.key))
+            .map(|item| item.to_key(&secrets))
             .collect::<Result<Vec<_>, _>>();
         let fitting = match fitting {
             Ok(fitting) => fitting,
@@ -128,8 +129,9 @@ impl Admin<'_> {
         }
     }
 
-    /// Every key of the organisation, of every status.
-    async fn list(&self) -> Result<Vec<Item>, Setback> {
+    /// Every key of the organisation, of every status. A cursor becomes part of a URL, so one that
+    /// repeats a secret is not sent back.
+    async fn list(&self, secrets: &[&Secret]) -> Result<Vec<Item>, Setback> {
         let mut items: Vec<Item> = Vec::new();
         let mut seen = BTreeSet::new();
         let mut cursors = BTreeSet::new();
@@ -142,7 +144,7 @@ impl Admin<'_> {
             if !page.has_more {
                 return Ok(items);
             }
-            let cursor = page.last_id.filter(|cursor| is_path_safe(cursor));
+            let cursor = page.last_id.filter(|cursor| is_path_safe(cursor) && !reveals(cursor, secrets));
             let cursor = cursor.ok_or_else(|| nonsense("it says that more follows, but not after what"))?;
             path = format!("{KEYS_PATH}?limit=1000&after_id={cursor}");
             if !cursors.insert(cursor) {
@@ -224,9 +226,9 @@ struct Item {
 impl Item {
     /// # Errors
     /// Where an id or a status is not understood: such a key must not be passed over in silence.
-    fn to_key(&self, admin_key: &Secret) -> Result<ProviderKey, String> {
-        let text = |text: &str| clean(text, &[admin_key]);
-        if !is_path_safe(&self.id) {
+    fn to_key(&self, secrets: &[&Secret]) -> Result<ProviderKey, String> {
+        let text = |text: &str| clean(text, secrets);
+        if !is_path_safe(&self.id) || reveals(&self.id, secrets) {
             return Err(
                 "the provider lists a key with an id of unknown form; look at it in the console".to_owned()
             );
@@ -240,8 +242,8 @@ impl Item {
             status,
             workspace: self.workspace_id.as_deref().map(text),
             expires_at: self.expires_at.as_deref().and_then(|moment| moment.parse::<Timestamp>().ok()),
-            // Fits a value, so it is what it claims to be; the beginning it shares with every key may stay.
-            hint: clean(self.partial_key_hint.as_deref().unwrap_or_default(), &[]),
+            // The beginning that a key shares with every other may stay.
+            hint: clean(&hint::shortened(self.partial_key_hint.as_deref().unwrap_or_default()), &[]),
         })
     }
 }
@@ -282,6 +284,11 @@ fn path_of(id: &ProviderKeyId) -> Result<String, String> {
 fn is_path_safe(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+}
+
+/// Whether a text repeats a secret or a piece of one.
+fn reveals(text: &str, secrets: &[&Secret]) -> bool {
+    clean(text, secrets) != text
 }
 
 fn nonsense(what: &str) -> Setback {

@@ -7,6 +7,9 @@ use crate::secret::Secret;
 const SHORTEST_START_CHARACTERS: usize = 8;
 const SHORTEST_END_CHARACTERS: usize = 4;
 
+/// What hints are documented to show of a key's beginning.
+const START_CHARACTERS: usize = 16;
+
 /// Whether the hint is one of this value.
 pub(super) fn fits(hint: &str, value: &Secret) -> bool {
     let value = value.expose();
@@ -17,6 +20,17 @@ pub(super) fn fits(hint: &str, value: &Secret) -> bool {
             && value.starts_with(start)
             && value.ends_with(end)
     })
+}
+
+/// The hint with no more of the key than hints are documented to show.
+pub(super) fn shortened(hint: &str) -> String {
+    let Some((start, end)) = hint.split_once("...").or_else(|| hint.split_once('…')) else {
+        return String::new();
+    };
+    let start: String = start.chars().take(START_CHARACTERS).collect();
+    let skipped = end.chars().count().saturating_sub(SHORTEST_END_CHARACTERS);
+    let end: String = end.chars().skip(skipped).collect();
+    format!("{start}...{end}")
 }
 
 #[cfg(test)]
@@ -42,6 +56,17 @@ mod tests {
         ];
         for (hint, expected) in cases {
             assert_eq!(fits(hint, &value), expected, "{hint}");
+        }
+    }
+
+    #[test]
+    fn a_hint_that_shows_too_much_is_shortened() {
+        for (hint, expected) in [
+            ("sk-ant-api03-R2D...igAA", "sk-ant-api03-R2D...igAA"),
+            ("sk-ant-api03-R2D2C3PO...xxxxigAA", "sk-ant-api03-R2D...igAA"),
+            ("sk-ant-api03-R2D2C3POigAA", ""),
+        ] {
+            assert_eq!(shortened(hint), expected);
         }
     }
 

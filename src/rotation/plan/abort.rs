@@ -15,16 +15,20 @@ pub(super) fn plan(state: &KeyState, view: View<'_>) -> Step {
     let step = match &state.phase {
         Phase::SecondaryStaged { staged, .. } => Ok(erase(state, Some(staged.fingerprint))),
         Phase::Promoted { direction: Direction::Forward, retiring, .. }
-        | Phase::GraceWindow { retiring, .. } => switch_back(retiring.fingerprint, view),
+        | Phase::GraceWindow { retiring, .. } => switch_back(state, retiring.fingerprint, view),
         Phase::Promoted { direction: Direction::Back, retiring, .. } => {
-            Ok(propagate_back(state, retiring.fingerprint, view))
+            propagate_back(state, retiring.fingerprint, view)
         }
-        Phase::Idle { .. } | Phase::Revoked { .. } => nothing_staged(state),
+        Phase::Idle { .. } | Phase::Revoked { .. } => nothing_staged(state, view),
     };
     step.unwrap_or_else(|step| step)
 }
 
-fn switch_back(old: Fingerprint, view: View<'_>) -> Result<Step, Step> {
+fn switch_back(state: &KeyState, old: Fingerprint, view: View<'_>) -> Result<Step, Step> {
+    if state.dead.contains(&old) {
+        let detail = "it was revoked".to_owned();
+        return Err(Step::Refused(Refusal::Rejected { wanted: Wanted::Retiring, fingerprint: old, detail }));
+    }
     view.accepted(old, Wanted::Retiring)?;
     promote::targets_ready(view)?;
     Ok(Step::Record(Event::Switched {
@@ -34,11 +38,15 @@ fn switch_back(old: Fingerprint, view: View<'_>) -> Result<Step, Step> {
     }))
 }
 
-fn propagate_back(state: &KeyState, new: Fingerprint, view: View<'_>) -> Step {
-    if let Some(step) = promote::write_pending(state, view) {
-        return step;
+fn propagate_back(state: &KeyState, new: Fingerprint, view: View<'_>) -> Result<Step, Step> {
+    if !view.targets_to_write(state).is_empty() {
+        // Resumed days later, the old one may be dead; no consumer is moved to that.
+        view.accepted(state.active().fingerprint, Wanted::Active)?;
     }
-    erase(state, Some(new))
+    if let Some(step) = promote::write_pending(state, view) {
+        return Ok(step);
+    }
+    Ok(erase(state, Some(new)))
 }
 
 /// Takes the values out of the slot that is not active: the one that was staged, and the one that an
@@ -53,7 +61,7 @@ fn erase(state: &KeyState, known: Option<Fingerprint>) -> Step {
     Step::Act(Effect::Erase { slot: state.active_slot.other(), fingerprints })
 }
 
-fn nothing_staged(state: &KeyState) -> Result<Step, Step> {
+fn nothing_staged(state: &KeyState, view: View<'_>) -> Result<Step, Step> {
     let interrupted = matches!(
         state.intent.as_ref().map(|intent| &intent.effect),
         Some(Effect::StoreStaged { .. } | Effect::Erase { .. })
@@ -63,9 +71,15 @@ fn nothing_staged(state: &KeyState) -> Result<Step, Step> {
     }
     match &state.last_rotation {
         Some(last) if last.ended == Ending::Aborted => Ok(Step::Done),
-        _ if matches!(state.phase, Phase::Revoked { .. }) => {
+        _ if can_be_undone(state, view) => {
             Err(Step::Refused(Refusal::WrongPhase { next: &["undo", "stage"] }))
         }
         _ => Err(Step::Refused(Refusal::WrongPhase { next: &["stage"] })),
     }
+}
+
+/// Whether `undo` is worth naming: there is a revocation, and it can still be taken back from here.
+fn can_be_undone(state: &KeyState, view: View<'_>) -> bool {
+    matches!(&state.phase, Phase::Revoked { revoked, .. }
+        if !revoked.purged && revoked.undo_until.is_some_and(|until| view.now.wall <= until))
 }

@@ -131,6 +131,8 @@ pub struct Facts {
     pub probes: BTreeMap<Fingerprint, Verdict>,
     /// For people: what was said when a probe was not accepted.
     pub probe_details: BTreeMap<Fingerprint, String>,
+    /// Credentials whose value is not at hand, with the reason: they cannot be probed at all.
+    pub missing_values: BTreeMap<Fingerprint, String>,
     /// The workspace that the provider named in an answer to this credential.
     pub workspaces: BTreeMap<Fingerprint, String>,
     pub identities: BTreeMap<Fingerprint, Identity>,
@@ -233,11 +235,16 @@ impl View<'_> {
                 fingerprint,
                 detail: self.facts.probe_detail(fingerprint),
             })),
-            Verdict::Unknown => Err(Step::Refused(Refusal::Unreachable {
-                wanted,
-                detail: self.facts.probe_detail(fingerprint),
-            })),
+            Verdict::Unknown => Err(self.no_verdict(fingerprint, wanted)),
         }
+    }
+
+    /// The refusal to go on without a verdict: nobody answers, or there is no value to ask with.
+    fn no_verdict(&self, fingerprint: Fingerprint, wanted: Wanted) -> Step {
+        Step::Refused(match self.facts.missing_values.get(&fingerprint) {
+            Some(reason) => Refusal::ValueMissing { wanted, reason: reason.clone() },
+            None => Refusal::Unreachable { wanted, detail: self.facts.probe_detail(fingerprint) },
+        })
     }
 
     /// The identity of a credential, or the question that gets it.
@@ -292,8 +299,16 @@ fn busy_elsewhere(state: &KeyState, goal: &Goal) -> Option<Refusal> {
         (Effect::Delete { .. }, _) => refuse("purge", "deleting the revoked credential was begun"),
         (Effect::StoreStaged { .. }, Goal::Stage { .. } | Goal::Abort) => None,
         (Effect::StoreStaged { .. }, Goal::Undo) => refuse("stage", "storing a new candidate was begun"),
-        (Effect::StoreStaged { .. }, Goal::Promote) if state.phase.staged().is_some() => {
+        (Effect::StoreStaged { .. }, Goal::Promote | Goal::Finish { .. } | Goal::Purge)
+            if state.phase.staged().is_some() =>
+        {
             refuse("stage", "storing another candidate was begun")
+        }
+        (Effect::Erase { .. }, Goal::Promote | Goal::Finish { .. } | Goal::Undo | Goal::Purge)
+            if state.phase.staged().is_some() =>
+        {
+            // Its value may be gone already.
+            refuse("abort", "dropping the staged credential was begun")
         }
         _ => None,
     }

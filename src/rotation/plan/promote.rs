@@ -11,7 +11,7 @@ pub(super) fn plan(state: &KeyState, view: View<'_>) -> Step {
         Phase::Idle { .. } | Phase::Revoked { .. } => Err(wrong_phase(&["stage"])),
         Phase::SecondaryStaged { staged, .. } => switch(staged.fingerprint, view),
         Phase::Promoted { direction: Direction::Back, .. } => Err(wrong_phase(&["abort"])),
-        Phase::Promoted { direction: Direction::Forward, .. } => Ok(propagate(state, view)),
+        Phase::Promoted { direction: Direction::Forward, .. } => propagate(state, view),
         Phase::GraceWindow { .. } => mend_drift(state, view),
     };
     step.unwrap_or_else(|step| step)
@@ -36,11 +36,13 @@ pub(super) fn targets_ready(view: View<'_>) -> Result<(), Step> {
     }
 }
 
-fn propagate(state: &KeyState, view: View<'_>) -> Step {
+fn propagate(state: &KeyState, view: View<'_>) -> Result<Step, Step> {
+    // Resumed days later, the active one may be dead; no consumer is moved to that.
+    view.accepted(state.active().fingerprint, Wanted::Active)?;
     if let Some(step) = write_pending(state, view) {
-        return step;
+        return Ok(step);
     }
-    open_window(state, view)
+    Ok(open_window(state, view))
 }
 
 /// The write of the targets that still lack the active value, or the report of those that failed.
@@ -78,6 +80,7 @@ fn mend_drift(state: &KeyState, view: View<'_>) -> Result<Step, Step> {
         .filter(|target| match reads.get(*target) {
             Some(ReadBack::Holds(fingerprint)) => *fingerprint != active,
             Some(ReadBack::Absent) => true,
+            Some(ReadBack::NotReadable) => !state.phase.has_settled(target),
             _ => false,
         })
         .cloned()

@@ -47,6 +47,8 @@ fn delete(state: &KeyState, revoked: &RevokedCredential, view: View<'_>) -> Resu
     match facts.key_statuses.get(&fingerprint) {
         None => Err(Step::Observe(Question::KeyStatus(fingerprint))),
         Some(None | Some(KeyStatus::Archived)) => Ok(Step::Record(Event::Purged)),
+        // Someone brought it back at the console: that is a use, and deleting it would end it.
+        Some(Some(KeyStatus::Active)) => Err(Step::Refused(Refusal::StillAccepted { fingerprint })),
         Some(Some(_)) => Ok(Step::Act(Effect::Delete { id, fingerprint })),
     }
 }

@@ -16,6 +16,8 @@ pub enum Wanted {
     Retiring,
     Revoked,
     Replacement,
+    /// A credential that an emergency is about.
+    Suspect,
 }
 
 impl fmt::Display for Wanted {
@@ -27,6 +29,7 @@ impl fmt::Display for Wanted {
             Wanted::Retiring => "retiring credential",
             Wanted::Revoked => "revoked credential",
             Wanted::Replacement => "replacement",
+            Wanted::Suspect => "suspect",
         })
     }
 }
@@ -67,6 +70,11 @@ pub enum Refusal {
     Unreachable {
         wanted: Wanted,
         detail: String,
+    },
+    /// The credential's value is not where it should be, so nobody can be asked about it.
+    ValueMissing {
+        wanted: Wanted,
+        reason: String,
     },
     /// The provider or its admin API did not answer a question or confirm an act.
     AdminUnreachable {

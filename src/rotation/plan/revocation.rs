@@ -12,7 +12,9 @@ use crate::secret::Fingerprint;
 pub(super) fn plan(state: &KeyState, victim: &Credential, view: View<'_>) -> Step {
     let revocation = Revocation { state, victim, active: state.active().fingerprint, view };
     let step = match state.intent.as_ref().map(|intent| &intent.effect) {
-        Some(Effect::Reactivate { id, fingerprint }) => revocation.take_back(id, *fingerprint),
+        Some(Effect::Reactivate { id, fingerprint }) if *fingerprint == victim.fingerprint => {
+            revocation.take_back(id, *fingerprint)
+        }
         Some(Effect::Revoke { id, fingerprint }) if *fingerprint == victim.fingerprint => {
             revocation.prove(id)
         }
@@ -29,17 +31,18 @@ struct Revocation<'a> {
 }
 
 impl Revocation<'_> {
+    /// What the victim is called in messages.
+    fn wanted(&self) -> Wanted {
+        if self.state.emergency.is_some() { Wanted::Suspect } else { Wanted::Retiring }
+    }
+
     /// Before: the victim is accepted (or dead already), and exactly one provider key is its own.
     fn begin(&self) -> Result<Step, Step> {
         let victim = self.victim.fingerprint;
         match self.view.probe(victim)? {
             Verdict::Rejected => return self.record(RevokedBy::Elsewhere),
-            Verdict::Unknown => {
-                return Err(Step::Refused(Refusal::Unreachable {
-                    wanted: Wanted::Retiring,
-                    detail: self.view.facts.probe_detail(victim),
-                }));
-            }
+            Verdict::Unknown if self.is_lost_suspect() => return self.begin_by_record(),
+            Verdict::Unknown => return Err(self.view.no_verdict(victim, self.wanted())),
             Verdict::Accepted => {}
         }
         if !self.view.policy.capabilities.revoke {
@@ -51,12 +54,55 @@ impl Revocation<'_> {
         let Some(id) = self.proven_id()? else {
             return self.leave_to_person();
         };
+        if !self.active_serves()? {
+            return Err(match self.state.emergency {
+                Some(_) => Step::Refused(Refusal::NeedsReplacement { suspect: victim }),
+                None => self.active_is_dead(),
+            });
+        }
         Ok(Step::Act(Effect::Revoke { id, fingerprint: victim }))
+    }
+
+    /// Whether an emergency is about a credential whose value is gone: it cannot be probed, but it has
+    /// leaked, and which key it is was proven when it was stored.
+    fn is_lost_suspect(&self) -> bool {
+        self.state.emergency.is_some()
+            && self.view.facts.missing_values.contains_key(&self.victim.fingerprint)
+    }
+
+    /// Without the value: the id on record stands for it, and the provider's own record for a probe.
+    fn begin_by_record(&self) -> Result<Step, Step> {
+        let fingerprint = self.victim.fingerprint;
+        let facts = self.view.facts;
+        let id = self.victim.provider_key_id.clone().filter(|_| self.view.policy.capabilities.revoke);
+        let Some(id) = id else {
+            return Err(Step::Refused(Refusal::PersonMustRevoke { fingerprint }));
+        };
+        if let Some(detail) = facts.refused.get(&fingerprint) {
+            return Err(Step::Refused(Refusal::ProviderRefused { act: "revoke", detail: detail.clone() }));
+        }
+        match facts.key_statuses.get(&fingerprint) {
+            None => Err(self.unknown().unwrap_or(Step::Observe(Question::KeyStatus(fingerprint)))),
+            Some(Some(KeyStatus::Active)) if !self.active_serves()? => {
+                Err(Step::Refused(Refusal::NeedsReplacement { suspect: fingerprint }))
+            }
+            Some(Some(KeyStatus::Active)) => Ok(Step::Act(Effect::Revoke { id, fingerprint })),
+            Some(_) => self.record(RevokedBy::Elsewhere),
+        }
+    }
+
+    fn prove_by_record(&self) -> Result<Step, Step> {
+        let fingerprint = self.victim.fingerprint;
+        match self.view.facts.key_statuses.get(&fingerprint) {
+            None => Err(self.unknown().unwrap_or(Step::Observe(Question::KeyStatus(fingerprint)))),
+            Some(Some(KeyStatus::Active)) => Err(Step::Refused(Refusal::StillAccepted { fingerprint })),
+            Some(_) => self.record(RevokedBy::Api),
+        }
     }
 
     /// The id that is provably the victim's own, and is not the active credential's.
     fn proven_id(&self) -> Result<Option<ProviderKeyId>, Step> {
-        let wanted = Wanted::Retiring;
+        let wanted = self.wanted();
         let id = match self.view.identity(self.victim.fingerprint)? {
             Identity::Proven(key) => key.id.clone(),
             Identity::Unavailable => return Ok(None),
@@ -90,9 +136,15 @@ impl Revocation<'_> {
     /// Reads the active credential's id once more. Where it cannot be proven, the victim's own proof
     /// stands: one listed key fits the victim's value, and another value is active.
     fn not_the_active_one(&self, id: &ProviderKeyId) -> Result<(), Step> {
+        let recorded = self.state.active().provider_key_id.as_ref();
         match self.view.identity(self.active)? {
+            _ if recorded == Some(id) => Err(Step::Refused(Refusal::IdChanged {
+                wanted: Wanted::Active,
+                recorded: id.0.clone(),
+                found: format!("the {}", Wanted::Retiring),
+            })),
             Identity::Proven(key) if key.id == *id => Err(Step::Refused(Refusal::IdAmbiguous {
-                wanted: Wanted::Retiring,
+                wanted: self.wanted(),
                 candidates: vec![key.clone()],
             })),
             Identity::Unknown(detail) if self.state.emergency.is_none() => {
@@ -113,6 +165,10 @@ impl Revocation<'_> {
             match facts.key_statuses.get(&victim) {
                 None => return Err(self.unknown().unwrap_or(Step::Observe(Question::KeyStatus(victim)))),
                 Some(Some(KeyStatus::Active)) => {
+                    // It did not happen yet, and much may have since the intent was written.
+                    if !self.active_serves()? {
+                        return Ok(self.reactivate(id));
+                    }
                     return Ok(Step::Act(Effect::Revoke { id: id.clone(), fingerprint: victim }));
                 }
                 Some(_) => {}
@@ -126,10 +182,8 @@ impl Revocation<'_> {
                 Err(Step::Refused(Refusal::StillAccepted { fingerprint: victim }))
             }
             Some(Verdict::Accepted) => Ok(self.reactivate(id)),
-            Some(Verdict::Unknown) => Err(Step::Refused(Refusal::Unreachable {
-                wanted: Wanted::Retiring,
-                detail: facts.probe_detail(victim),
-            })),
+            Some(Verdict::Unknown) if self.is_lost_suspect() => self.prove_by_record(),
+            Some(Verdict::Unknown) => Err(self.view.no_verdict(victim, self.wanted())),
         }
     }
 
@@ -149,9 +203,24 @@ impl Revocation<'_> {
         Ok(Step::Record(Event::Revoked { fingerprint: victim, proof }))
     }
 
+    /// Before: that the victim is not the last that serves.
+    fn active_serves(&self) -> Result<bool, Step> {
+        if self.victim.fingerprint == self.active || self.state.active_may_be_dead() {
+            return Ok(true);
+        }
+        match self.view.probe(self.active)? {
+            Verdict::Accepted => Ok(true),
+            Verdict::Rejected => Ok(false),
+            // A leaked credential is ended though nobody can tell how the other one fares.
+            Verdict::Unknown if self.state.emergency.is_some() => Ok(true),
+            Verdict::Unknown => Err(self.active_is_unknown()),
+        }
+    }
+
+    /// After: the same, seen once more.
     fn active_still_serves(&self, by: RevokedBy) -> Result<bool, Step> {
-        if self.state.outage {
-            return Ok(false);
+        if self.state.active_may_be_dead() {
+            return Ok(self.view.facts.probes.get(&self.active) == Some(&Verdict::Accepted));
         }
         match self.view.probe(self.active)? {
             Verdict::Accepted => Ok(true),
@@ -160,11 +229,12 @@ impl Revocation<'_> {
                 None => Err(self.active_is_dead()),
             },
             Verdict::Rejected => Err(self.active_is_dead()),
-            Verdict::Unknown => Err(Step::Refused(Refusal::Unreachable {
-                wanted: Wanted::Active,
-                detail: self.view.facts.probe_detail(self.active),
-            })),
+            Verdict::Unknown => Err(self.active_is_unknown()),
         }
+    }
+
+    fn active_is_unknown(&self) -> Step {
+        self.view.no_verdict(self.active, Wanted::Active)
     }
 
     fn active_is_dead(&self) -> Step {
@@ -181,15 +251,12 @@ impl Revocation<'_> {
 
     /// A revocation that hit the wrong thing is taken back; it is repeated until the provider confirms.
     fn take_back(&self, id: &ProviderKeyId, fingerprint: Fingerprint) -> Result<Step, Step> {
-        if self.view.facts.taken_back.is_some() {
-            let reason = "the provider id did not prove to be the retiring credential's own".to_owned();
-            return Ok(Step::Record(Event::RevocationUndone { fingerprint, reason }));
+        if let Some(reason) = &self.view.facts.taken_back {
+            return Ok(Step::Record(Event::RevocationUndone { fingerprint, reason: reason.clone() }));
         }
         if let Some(detail) = self.view.facts.refused.get(&fingerprint) {
-            return Err(Step::Refused(Refusal::ProviderRefused {
-                act: "reactivate",
-                detail: detail.clone(),
-            }));
+            // A definite refusal ends the attempt: what is left is looked at as it is.
+            return Ok(Step::Record(Event::IntentDropped { reason: detail.clone() }));
         }
         if let Some(step) = self.unknown() {
             return Err(step);

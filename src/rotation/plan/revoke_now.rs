@@ -46,11 +46,17 @@ fn next(state: &KeyState, wanted: &RevokeNow, view: View<'_>) -> Result<Step, St
     {
         return Err(Step::Refused(Refusal::TakenBack { reason: reason.clone() }));
     }
-    let open: BTreeSet<_> = wanted.suspects.difference(&state.dead).copied().collect();
+    let declared = state.emergency.as_ref().map(|emergency| &emergency.suspects);
+    let suspects = wanted.suspects.iter().chain(declared.into_iter().flatten());
+    let open: BTreeSet<_> = suspects.copied().filter(|suspect| !state.dead.contains(suspect)).collect();
     if open.is_empty() {
-        return Ok(end(state));
+        return serve_again(state, wanted, view);
     }
     if let Some((_, revoking)) = state.pending_revocation() {
+        if wanted.suspects.contains(&revoking) {
+            // From now on its provider's lag is waited for, not taken for a mistake.
+            declare(state, wanted)?;
+        }
         return one_way(state, revoking, view);
     }
     let active = state.active().fingerprint;
@@ -62,9 +68,61 @@ fn next(state: &KeyState, wanted: &RevokeNow, view: View<'_>) -> Result<Step, St
         return Ok(step);
     }
     declare(state, wanted)?;
+    replace_the_dead(state, wanted, &open, view)?;
     // The one that serves traffic goes last, when an outage was accepted.
     let victim = open.iter().find(|suspect| **suspect != active).copied().unwrap_or(active);
     revoke(state, victim, view)
+}
+
+/// With every suspect dead: where nothing valid is left by order, a replacement that came with the
+/// command serves from now on.
+fn serve_again(state: &KeyState, wanted: &RevokeNow, view: View<'_>) -> Result<Step, Step> {
+    let Some(replacement) = &wanted.replacement else {
+        return Ok(end(state));
+    };
+    if state.outage {
+        view.accepted(replacement.fingerprint, Wanted::Replacement)?;
+        declare_also(state, wanted, state.active().fingerprint)?;
+        return match state.phase.staged() {
+            Some(staged)
+                if staged.fingerprint == replacement.fingerprint && !state.other_slot_is_in_doubt() =>
+            {
+                take_over(state, wanted, view)
+            }
+            _ => replace(state, wanted, replacement, &BTreeSet::new(), view),
+        };
+    }
+    if state.emergency.is_none() {
+        return Ok(Step::Done);
+    }
+    replace_the_dead(state, wanted, &BTreeSet::new(), view)?;
+    if let Some(step) = propagate(state, wanted, view) {
+        return Ok(step);
+    }
+    match state.phase.retiring().filter(|retiring| state.dead.contains(&retiring.fingerprint)) {
+        Some(dead) => revoke(state, dead.fingerprint, view),
+        None => Ok(end(state)),
+    }
+}
+
+/// Where the active credential is no suspect but dead, a replacement that came with the command takes
+/// its place: it is declared a suspect as well, and goes the way of one.
+fn replace_the_dead(
+    state: &KeyState,
+    wanted: &RevokeNow,
+    open: &BTreeSet<Fingerprint>,
+    view: View<'_>,
+) -> Result<(), Step> {
+    let active = state.active().fingerprint;
+    let may_be_replaced = !open.contains(&active)
+        && !state.outage
+        && wanted.replacement.as_ref().is_some_and(|replacement| {
+            replacement.fingerprint != active && !open.contains(&replacement.fingerprint)
+        });
+    if may_be_replaced && view.probe(active)? == Verdict::Rejected {
+        declare_also(state, wanted, active)?;
+    }
+    Ok(())
 }
 
 /// Gets consumers off a suspect that serves them; `None` where the operator accepted an outage and
@@ -78,8 +136,13 @@ fn move_away(
     if let Some(other) = successor(state, wanted, open) {
         match view.probe(other)? {
             Verdict::Accepted => return take_over(state, wanted, view).map(Some),
-            // Both slots are taken: a replacement finds room only where the other one is a suspect, too.
-            _ if state.phase.retiring().is_some() => view.accepted(other, Wanted::Retiring)?,
+            // Nothing came with the command that could serve instead: say what keeps this one from it.
+            _ if state.phase.retiring().is_some()
+                && wanted.replacement.is_none()
+                && !wanted.accept_outage =>
+            {
+                view.accepted(other, Wanted::Retiring)?;
+            }
             _ => {}
         }
     }
@@ -96,7 +159,9 @@ fn move_away(
 fn take_over(state: &KeyState, wanted: &RevokeNow, view: View<'_>) -> Result<Step, Step> {
     declare(state, wanted)?;
     let direction = match state.phase {
-        Phase::SecondaryStaged { .. } => Direction::Forward,
+        Phase::SecondaryStaged { .. } | Phase::Promoted { direction: Direction::Back, .. } => {
+            Direction::Forward
+        }
         _ => Direction::Back,
     };
     let targets = view.policy.targets.clone();
@@ -118,6 +183,9 @@ fn replace(
     if state.dead.contains(&fingerprint) {
         return Err(Step::Refused(Refusal::RevokedBefore { fingerprint }));
     }
+    if open.contains(&fingerprint) {
+        return Err(Step::Refused(Refusal::NeedsReplacement { suspect: fingerprint }));
+    }
     view.accepted(fingerprint, Wanted::Replacement)?;
     declare(state, wanted)?;
     let other = state.phase.staged().or(state.phase.retiring());
@@ -138,11 +206,12 @@ fn successor(state: &KeyState, wanted: &RevokeNow, open: &BTreeSet<Fingerprint>)
                 wanted.replacement.as_ref().is_some_and(|named| named.fingerprint != staged.fingerprint);
             Some(staged).filter(|_| !outranked)
         }
-        Phase::Promoted { retiring, direction: Direction::Forward, .. }
-        | Phase::GraceWindow { retiring, .. } => Some(retiring),
+        Phase::Promoted { retiring, .. } | Phase::GraceWindow { retiring, .. } => Some(retiring),
         _ => None,
     }?;
-    let is_fit = !open.contains(&other.fingerprint) && !state.dead.contains(&other.fingerprint);
+    let is_fit = !open.contains(&other.fingerprint)
+        && !state.dead.contains(&other.fingerprint)
+        && !state.other_slot_is_in_doubt();
     is_fit.then_some(other.fingerprint)
 }
 
@@ -191,6 +260,12 @@ fn declare(state: &KeyState, wanted: &RevokeNow) -> Result<(), Step> {
             accept_outage: wanted.accept_outage || declared.is_some_and(|emergency| emergency.accept_outage),
         },
     }))
+}
+
+/// The same with one more suspect.
+fn declare_also(state: &KeyState, wanted: &RevokeNow, suspect: Fingerprint) -> Result<(), Step> {
+    let suspects = wanted.suspects.iter().copied().chain([suspect]).collect();
+    declare(state, &RevokeNow { suspects, ..wanted.clone() })
 }
 
 fn end(state: &KeyState) -> Step {

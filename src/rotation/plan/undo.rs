@@ -57,10 +57,7 @@ fn bring_back(state: &KeyState, revoked: &RevokedCredential, view: View<'_>) -> 
             }
             _ => Ok(Step::Act(Effect::Reactivate { id, fingerprint })),
         },
-        Verdict::Unknown => Err(Step::Refused(Refusal::Unreachable {
-            wanted: Wanted::Revoked,
-            detail: facts.probe_detail(fingerprint),
-        })),
+        Verdict::Unknown => Err(view.no_verdict(fingerprint, Wanted::Revoked)),
     }
 }
 
