@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rotate::clock::simulated::SimulatedClock;
 use rotate::sandbox::{RunningSandbox, Sandbox, SandboxSettings};
-use rotate::secret::{Fingerprint, Secret};
+use rotate::secret::Fingerprint;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -398,11 +398,6 @@ pub fn value_in(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap();
     let line = text.lines().find(|line| line.contains("ANTHROPIC_API_KEY=")).unwrap();
     line.split_once('=').unwrap().1.trim_matches('"').to_owned()
-}
-
-/// A secret from plain text.
-pub fn secret(text: &str) -> Secret {
-    Secret::from_text(text.to_owned()).unwrap()
 }
 
 fn ran(child: Child) -> Ran {
