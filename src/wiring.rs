@@ -23,6 +23,7 @@ use crate::secret::Secret;
 use crate::slots::Slots;
 use crate::slots::env::EnvSlots;
 use crate::slots::file::FileSlots;
+use crate::store::StateStore;
 use crate::store::journal::Journal;
 use crate::store::json_file::JsonFileStore;
 use crate::store::spool::Spool;
@@ -94,8 +95,8 @@ pub fn slots(key: &KeySettings, state_directory: &Path) -> Box<dyn Slots> {
 ///
 /// # Errors
 /// Exit 5 where the state directory is missing or not safe.
-pub fn store(state_directory: &Path) -> Result<JsonFileStore, Failure> {
-    Ok(JsonFileStore::open(state_directory)?)
+pub fn store(state_directory: &Path) -> Result<Box<dyn StateStore>, Failure> {
+    Ok(Box::new(JsonFileStore::open(state_directory)?))
 }
 
 /// A name for a new rotation: the day and eight random hex digits.

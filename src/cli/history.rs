@@ -89,7 +89,7 @@ fn verify(context: &Context, config: &Config, keys: &[String]) -> Result<Output,
 /// report; the chain is checked all the same.
 fn verify_one(config: &Config, key: &str) -> Result<Verification, Failure> {
     let remembered = wiring::store(&config.state_directory)
-        .and_then(|store| workflow::decode_record(&store, key, &store.path(key)))
+        .and_then(|store| workflow::decode_record(&*store, key))
         .ok()
         .flatten()
         .and_then(|decoded| decoded.record.journal);

@@ -14,8 +14,8 @@ use crate::exit::ExitCode;
 use crate::rotation::credential::SlotName;
 use crate::secret::Secret;
 use crate::slots::Slots;
+use crate::store::StateStore;
 use crate::store::format::Record;
-use crate::store::json_file::JsonFileStore;
 use crate::ui::{Output, write_stdout};
 use crate::wiring;
 use crate::workflow;
@@ -33,14 +33,14 @@ pub(super) fn run(context: &Context, arguments: &Key) -> Result<Output, Failure>
     let key = config.key(arguments.key.key.as_deref())?;
     let store = wiring::store(&config.state_directory)?;
     let slots = wiring::slots(key, &config.state_directory);
-    let mut record = load(&store, key)?;
+    let mut record = load(&*store, key)?;
     let value = loop {
         let read = read(&record, arguments.slot, &*slots);
         // Without a network there is nothing to wait for, and starting a runtime would cost more than the read.
         let value = if slots.needs_runtime() { runtime::run(read) } else { pollster::block_on(read) };
         let Err(failure) = value else { break value? };
         // Between the state and the slot another command may have committed: what failed was out of date.
-        let now = load(&store, key)?;
+        let now = load(&*store, key)?;
         if now.generation == record.generation {
             return Err(failure);
         }
@@ -50,8 +50,8 @@ pub(super) fn run(context: &Context, arguments: &Key) -> Result<Output, Failure>
     Ok(Output::default())
 }
 
-fn load(store: &JsonFileStore, key: &KeySettings) -> Result<Record, Failure> {
-    let decoded = workflow::decode_record(store, &key.name, &store.path(&key.name))?.ok_or_else(|| {
+fn load(store: &dyn StateStore, key: &KeySettings) -> Result<Record, Failure> {
+    let decoded = workflow::decode_record(store, &key.name)?.ok_or_else(|| {
         Failure::new(
             ExitCode::WrongPhase,
             format!("`{}` was never adopted", key.name),

@@ -29,10 +29,8 @@ pub(super) fn run(context: &Context) -> Result<Output, Failure> {
     let mut problem = None;
     for settings in config.keys.values() {
         // A damaged state of one key does not hide the others; `status` says what is wrong with it.
-        let record = store
-            .as_ref()
-            .map(|store| workflow::decode_record(store, &settings.name, &store.path(&settings.name)))
-            .transpose();
+        let record =
+            store.as_ref().map(|store| workflow::decode_record(&**store, &settings.name)).transpose();
         let row = match record {
             Ok(decoded) => row(context, settings, decoded.flatten().map(|decoded| decoded.record).as_ref()),
             Err(failure) => {

@@ -32,7 +32,7 @@ fn placed_candidate(config: &Config, key: &KeySettings) -> Result<Option<SecretR
         return Ok(None);
     }
     let store = wiring::store(&config.state_directory)?;
-    let decoded = workflow::decode_record(&store, &key.name, &store.path(&key.name))?;
+    let decoded = workflow::decode_record(&*store, &key.name)?;
     let active = decoded.map_or(SlotName::Primary, |decoded| decoded.record.state.active_slot);
     let name = match active.other() {
         SlotName::Primary => &key.primary_env,

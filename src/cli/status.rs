@@ -6,7 +6,7 @@ use crate::config::{KeySettings, Scope};
 use crate::error::Failure;
 use crate::exit::ExitCode;
 use crate::rotation::stamp::Stamp;
-use crate::store::json_file::JsonFileStore;
+use crate::store::StateStore;
 use crate::ui::{Output, status};
 use crate::wiring;
 use crate::workflow;
@@ -23,7 +23,7 @@ pub(super) fn run(context: &Context, arguments: &Status) -> Result<Output, Failu
         if config.state_directory.exists() { Some(wiring::store(&config.state_directory)?) } else { None };
     // One moment for all: telling the time opens a file.
     let now = context.clock.now();
-    let overviews: Vec<Overview> = keys.iter().map(|key| overview(store.as_ref(), key, &now)).collect();
+    let overviews: Vec<Overview> = keys.iter().map(|key| overview(store.as_deref(), key, &now)).collect();
     let mut output = status::output(&overviews, context.ui);
     if overviews.iter().any(|overview| overview.problem.is_some()) {
         output.exit = Some(ExitCode::State);
@@ -33,12 +33,12 @@ pub(super) fn run(context: &Context, arguments: &Status) -> Result<Output, Failu
 }
 
 /// One key's overview; a damaged state of one key does not hide the others.
-fn overview(store: Option<&JsonFileStore>, key: &KeySettings, now: &Stamp) -> Overview {
+fn overview(store: Option<&dyn StateStore>, key: &KeySettings, now: &Stamp) -> Overview {
     let provider = key.provider.name();
     let Some(store) = store else {
         return Overview::never_adopted(&key.name, provider);
     };
-    match workflow::decode_record(store, &key.name, &store.path(&key.name)) {
+    match workflow::decode_record(store, &key.name) {
         Ok(Some(decoded)) => Overview::of(&decoded.record, key.rotate_every.as_secs(), now),
         Ok(None) => Overview::never_adopted(&key.name, provider),
         Err(failure) => Overview::unreadable(&key.name, provider, failure.to_string()),

@@ -84,9 +84,8 @@ impl Source {
             Source::Dotenv(path) => Opened::Dotenv(path.clone()),
             Source::RotateKey { state_directory, key } => {
                 let store = wiring::store(state_directory)?;
-                let path = store.path(&key.name);
                 let slots = wiring::slots(key, state_directory);
-                Opened::RotateKey { store: Box::new(store), slots, key: key.name.clone(), path }
+                Opened::RotateKey { store, slots, key: key.name.clone() }
             }
         })
     }
@@ -95,15 +94,15 @@ impl Source {
 /// A source with its files' readers, which stay on one thread.
 enum Opened {
     Dotenv(PathBuf),
-    RotateKey { store: Box<dyn StateStore>, slots: Box<dyn Slots>, key: String, path: PathBuf },
+    RotateKey { store: Box<dyn StateStore>, slots: Box<dyn Slots>, key: String },
 }
 
 impl Opened {
     async fn read(&self) -> Result<Secret, Failure> {
         match self {
             Opened::Dotenv(path) => read_dotenv(path),
-            Opened::RotateKey { store, slots, key, path } => {
-                let decoded = decode_record(&**store, key, path)?
+            Opened::RotateKey { store, slots, key } => {
+                let decoded = decode_record(&**store, key)?
                     .ok_or_else(|| Failure::unexpected(format!("`{key}` has no state to read")))?;
                 serve::active(&decoded.record, &**slots).await
             }

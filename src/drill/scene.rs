@@ -120,7 +120,7 @@ impl Scene {
     /// The key's phase, as `rotate status` reads it; `None` before it is adopted.
     pub(super) fn phase(&self) -> Option<&'static str> {
         let store = wiring::store(&self.config.state_directory).ok()?;
-        let decoded = decode_record(&store, KEY, &store.path(KEY)).ok()??;
+        let decoded = decode_record(&*store, KEY).ok()??;
         Some(decoded.record.state.phase.name())
     }
 

@@ -30,6 +30,9 @@ pub struct KeyState {
     pub last_rotation: Option<EndedRotation>,
     /// When the active credential became the active one.
     pub active_since: Timestamp,
+    /// Targets that an emergency had to leave behind, with the reason: they hold a dead value until
+    /// `promote` reaches them.
+    pub stale_targets: BTreeMap<TargetId, String>,
     /// The longest job that leases have seen, in seconds; feeds the grace floor.
     pub longest_job_seen_seconds: u64,
 }
@@ -252,6 +255,7 @@ impl KeyState {
             set_aside: Vec::new(),
             last_rotation: None,
             active_since: at,
+            stale_targets: BTreeMap::new(),
             longest_job_seen_seconds: 0,
         }
     }

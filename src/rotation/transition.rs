@@ -3,6 +3,8 @@
 //! Everything not listed is refused. The same function runs in the driver, in recovery, in the model
 //! and in the tests.
 
+use std::collections::BTreeMap;
+
 use super::credential::{Credential, SlotName, TargetId, TargetSet};
 use super::effect::{Effect, Intent};
 use super::event::{Event, Proof};
@@ -107,7 +109,10 @@ impl Transition<'_> {
                 *slot == other_slot && credential.fingerprint != state.active().fingerprint
             }
             Effect::WriteTargets { fingerprint, .. } => {
-                matches!(state.phase, Phase::Promoted { .. }) && *fingerprint == state.active().fingerprint
+                let has_left_some =
+                    matches!(state.phase, Phase::Revoked { .. }) && !state.stale_targets.is_empty();
+                (matches!(state.phase, Phase::Promoted { .. }) || has_left_some)
+                    && *fingerprint == state.active().fingerprint
             }
             Effect::Erase { slot, .. } => *slot == other_slot,
             Effect::Revoke { fingerprint, .. } => state.credential(*fingerprint).is_some(),
@@ -211,22 +216,42 @@ impl Transition<'_> {
         self.state.active_slot = self.state.active_slot.other();
         self.state.active_since = at;
         self.state.outage = false;
+        self.state.stale_targets.clear();
         self.state.intent = None;
         Ok(self.state)
     }
 
-    fn targets_written(
-        mut self,
-        outcomes: std::collections::BTreeMap<TargetId, Propagation>,
-    ) -> Result<KeyState, Illegal> {
+    fn targets_written(mut self, outcomes: BTreeMap<TargetId, Propagation>) -> Result<KeyState, Illegal> {
         match &mut self.state.phase {
             Phase::Promoted { propagation, .. } | Phase::GraceWindow { propagation, .. } => {
                 propagation.extend(outcomes);
             }
+            Phase::Revoked { .. } if !self.state.stale_targets.is_empty() => self.reached(outcomes),
             _ => return self.wrong_phase(),
         }
         self.state.intent = None;
         Ok(self.state)
+    }
+
+    /// Takes in what came of writing targets that an emergency had left behind.
+    fn reached(&mut self, outcomes: BTreeMap<TargetId, Propagation>) {
+        for (target, outcome) in outcomes {
+            match outcome {
+                Propagation::Failed { reason } => self.state.stale_targets.insert(target, reason),
+                _ => self.state.stale_targets.remove(&target),
+            };
+        }
+    }
+
+    /// What an emergency leaves behind when it revokes before every target was reached.
+    fn left_behind(&mut self) {
+        let unreached =
+            self.state.phase.propagation().into_iter().flatten().filter_map(|(target, at)| match at {
+                Propagation::Confirmed | Propagation::Written => None,
+                Propagation::Pending => Some((target.clone(), "it was not written".to_owned())),
+                Propagation::Failed { reason } => Some((target.clone(), reason.clone())),
+            });
+        self.state.stale_targets = unreached.collect();
     }
 
     fn grace_opened(mut self, window: Window, targets: &TargetSet) -> Result<KeyState, Illegal> {
@@ -281,6 +306,7 @@ impl Transition<'_> {
             | Phase::GraceWindow { active, retiring, rotation, .. }
                 if retiring.fingerprint == fingerprint =>
             {
+                self.left_behind();
                 self.end_by_revocation(&rotation);
                 Phase::Revoked { active, revoked: revoked(retiring), rotation }
             }
@@ -336,7 +362,7 @@ impl Transition<'_> {
             Phase::Idle { active }
         } else {
             let retiring = revoked.credential;
-            let propagation = std::collections::BTreeMap::new();
+            let propagation = BTreeMap::new();
             Phase::GraceWindow { active, retiring, rotation, propagation, window }
         };
         self.state.intent = None;

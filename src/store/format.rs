@@ -79,6 +79,8 @@ struct StateFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_rotation: Option<EndedRotation>,
     active_since: Timestamp,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    stale_targets: BTreeMap<TargetId, String>,
     #[serde(default)]
     longest_job_seen_seconds: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -181,6 +183,7 @@ fn to_file(record: &Record) -> StateFile {
         set_aside: state.set_aside.clone(),
         last_rotation: state.last_rotation.clone(),
         active_since: state.active_since,
+        stale_targets: state.stale_targets.clone(),
         longest_job_seen_seconds: state.longest_job_seen_seconds,
         journal: record.journal.clone(),
         written_at: record.written_at,
@@ -229,6 +232,7 @@ fn from_file(file: StateFile) -> Result<Record, &'static str> {
         set_aside: file.set_aside,
         last_rotation: file.last_rotation,
         active_since: file.active_since,
+        stale_targets: file.stale_targets,
         longest_job_seen_seconds: file.longest_job_seen_seconds,
     };
     Ok(Record {

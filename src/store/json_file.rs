@@ -41,11 +41,6 @@ impl JsonFileStore {
         Ok(store)
     }
 
-    /// Where the state of a key is.
-    pub fn path(&self, key: &str) -> PathBuf {
-        self.directory.join(format!("{key}.json"))
-    }
-
     /// The directory itself.
     pub fn directory(&self) -> &Path {
         &self.directory
@@ -56,6 +51,10 @@ impl StateStore for JsonFileStore {
     fn load(&self, key: &str) -> Result<Option<Stored>, StoreError> {
         let bytes = safety::read_file(&self.path(key))?;
         Ok(bytes.map(|bytes| Stored { version: Version::of_bytes(&bytes), bytes }))
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        self.directory.join(format!("{key}.json"))
     }
 
     fn compare_and_swap(&self, key: &str, expected: Option<&Version>, bytes: &[u8]) -> Swap {

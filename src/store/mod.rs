@@ -35,6 +35,9 @@ pub trait StateStore {
     /// The document and its version; `None` where there is none.
     fn load(&self, key: &str) -> Result<Option<Stored>, StoreError>;
 
+    /// Where the document is, for messages.
+    fn path(&self, key: &str) -> PathBuf;
+
     /// Replaces the document if it is still the one that was read.
     fn compare_and_swap(&self, key: &str, expected: Option<&Version>, bytes: &[u8]) -> Swap;
 

@@ -157,6 +157,8 @@ async fn write_targets(
         }
     }
     drive.facts.target_reads = None;
+    drive.facts.reached_stale =
+        matches!(drive.state().map(|state| &state.phase), Some(Phase::Revoked { .. }));
     drive.record(&Event::TargetsWritten { outcomes })
 }
 

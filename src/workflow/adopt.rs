@@ -17,7 +17,7 @@ use crate::secret::Secret;
 pub async fn adopt(ports: &Ports, value: Secret, dry_run: bool) -> Result<Report, Failure> {
     let candidate = operation::candidate(ports, &value)?;
     let settings = &ports.settings;
-    let is_adopted = decode_record(&*ports.store, &settings.key, &settings.state_file())?.is_some();
+    let is_adopted = decode_record(&*ports.store, &settings.key)?.is_some();
     // The plan then only compares the value with the active one.
     let slot = if is_adopted { SlotName::Primary } else { slot_for(ports, &value).await? };
     let errand = Errand { goal: Goal::Adopt { candidate, slot }, value: Some(value), dry_run };

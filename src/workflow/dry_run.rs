@@ -198,9 +198,12 @@ fn succeed(
             credential: credential.clone(),
             rotation: rotation.clone(),
         }),
-        Effect::WriteTargets { targets, .. } => events.push(Event::TargetsWritten {
-            outcomes: targets.iter().map(|target| (target.clone(), Propagation::Confirmed)).collect(),
-        }),
+        Effect::WriteTargets { targets, .. } => {
+            facts.reached_stale = true;
+            events.push(Event::TargetsWritten {
+                outcomes: targets.iter().map(|target| (target.clone(), Propagation::Confirmed)).collect(),
+            });
+        }
         Effect::Erase { .. } => events.push(match state.as_ref().map(|state| &state.phase) {
             Some(Phase::Promoted { .. }) => Event::RolledBack { targets: policy.targets.clone() },
             _ => Event::StagedDropped { reason: "aborted".to_owned() },

@@ -76,7 +76,7 @@ impl<'lock> LockedState<'lock> {
         let (record, version) = match stored {
             None => (None, None),
             Some(Stored { bytes, version }) => {
-                let path = ports.settings.state_file();
+                let path = ports.store.path(key);
                 let Decoded { record, newer_schema } = format::decode(&bytes, &path)?;
                 check_names(&record, ports)?;
                 if let Some(schema) = newer_schema {
@@ -280,15 +280,11 @@ impl<'lock> LockedState<'lock> {
 ///
 /// # Errors
 /// The state is unreadable or unsafe (exit 5).
-pub fn decode_record(
-    store: &dyn StateStore,
-    key: &str,
-    path: &std::path::Path,
-) -> Result<Option<Decoded>, Failure> {
+pub fn decode_record(store: &dyn StateStore, key: &str) -> Result<Option<Decoded>, Failure> {
     let Some(stored) = store.load(key)? else {
         return Ok(None);
     };
-    let decoded = format::decode(&stored.bytes, path)?;
+    let decoded = format::decode(&stored.bytes, &store.path(key))?;
     if decoded.record.key != key {
         return Err(foreign(&decoded.record.key, key));
     }

@@ -80,7 +80,7 @@ pub(super) async fn run(ports: &Ports, errand: Errand, summary: &str) -> Result<
 /// What the plan refuses already, without asking anyone; an unreadable state.
 pub(super) fn rehearse(ports: &Ports, goal: &Goal) -> Result<Report, Failure> {
     let settings = &ports.settings;
-    let decoded = decode_record(&*ports.store, &settings.key, &settings.state_file())?;
+    let decoded = decode_record(&*ports.store, &settings.key)?;
     let record = decoded.as_ref().map(|decoded| &decoded.record);
     let state = record.map(|record| &record.state);
     let plan = dry_run::steps(state, goal, &settings.policy, &ports.clock.now())

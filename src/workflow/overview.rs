@@ -233,20 +233,20 @@ fn revoked(state: &KeyState) -> Option<ShownRevoked> {
 
 fn propagation(state: &KeyState) -> Vec<ShownTarget> {
     use crate::rotation::phase::Propagation;
-    let Some(propagation) = state.phase.propagation() else {
-        return Vec::new();
-    };
-    propagation
-        .iter()
-        .map(|(target, at)| ShownTarget {
-            target: target.0.clone(),
-            state: at.name(),
-            reason: match at {
-                Propagation::Failed { reason } => Some(reason.clone()),
-                _ => None,
-            },
-        })
-        .collect()
+    let stale = state.stale_targets.iter().map(|(target, reason)| ShownTarget {
+        target: target.0.clone(),
+        state: "failed",
+        reason: Some(reason.clone()),
+    });
+    let moving = state.phase.propagation().into_iter().flatten().map(|(target, at)| ShownTarget {
+        target: target.0.clone(),
+        state: at.name(),
+        reason: match at {
+            Propagation::Failed { reason } => Some(reason.clone()),
+            _ => None,
+        },
+    });
+    moving.chain(stale).collect()
 }
 
 fn grace(state: &KeyState, now: &Stamp) -> Option<ShownGrace> {
@@ -265,7 +265,7 @@ fn grace(state: &KeyState, now: &Stamp) -> Option<ShownGrace> {
 }
 
 /// A command as it can be typed: an emergency goes on under the reason it was declared with.
-fn command_line(command: &str, state: &KeyState, key: &str) -> String {
+pub(super) fn command_line(command: &str, state: &KeyState, key: &str) -> String {
     let line = format!("rotate {command} {key}");
     match &state.emergency {
         Some(emergency) if command == "revoke-now" => {
@@ -284,6 +284,7 @@ fn next(state: &KeyState) -> &str {
         return &intent.command;
     }
     match &state.phase {
+        Phase::Revoked { .. } if !state.stale_targets.is_empty() => "promote",
         Phase::SecondaryStaged { .. } => "promote",
         Phase::Promoted { direction: Direction::Forward, .. } => "promote",
         Phase::Promoted { direction: Direction::Back, .. } => "abort",

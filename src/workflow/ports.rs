@@ -45,13 +45,6 @@ pub struct Settings {
     pub lock_wait: Duration,
 }
 
-impl Settings {
-    /// Where the state is, for messages.
-    pub fn state_file(&self) -> PathBuf {
-        self.state_directory.join(format!("{}.json", self.key))
-    }
-}
-
 /// Tells people what is being done, while it is done. Results are not its business.
 pub trait Narrator {
     /// One thing that was done or found.

@@ -74,7 +74,7 @@ impl Speaker<'_> {
             Refusal::Busy { resume, what } => Failure::new(
                 ExitCode::WrongPhase,
                 format!("cannot {command} `{key}` now: {what}"),
-                format!("bring that to its end first: `rotate {resume} {key}`"),
+                format!("bring that to its end first: `{}`", self.command_line(resume)),
             ),
             Refusal::AlreadyStaged { staged } => Failure::new(
                 ExitCode::WrongPhase,
@@ -241,6 +241,14 @@ impl Speaker<'_> {
         match self.goal {
             Goal::RevokeNow(_) => "the same command".to_owned(),
             goal => format!("`rotate {} {}`", goal.command(), self.key),
+        }
+    }
+
+    /// A command on this key as it can be typed.
+    fn command_line(&self, command: &str) -> String {
+        match self.record {
+            Some(record) => overview::command_line(command, &record.state, self.key),
+            None => format!("rotate {command} {}", self.key),
         }
     }
 

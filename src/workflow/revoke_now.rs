@@ -60,7 +60,7 @@ pub fn damage(
     replacement: Option<&Secret>,
 ) -> Result<Damage, Failure> {
     let key = &ports.settings.key;
-    let decoded = decode_record(&*ports.store, key, &ports.settings.state_file())?;
+    let decoded = decode_record(&*ports.store, key)?;
     let state = adopted(ports, decoded.as_ref().map(|decoded| &decoded.record.state))?;
     if replacement.is_some_and(|replacement| is_over(state, replacement.fingerprint())) {
         return Ok(Damage {
@@ -262,7 +262,7 @@ fn passed_over(ports: &Ports, seconds: f64, problems: &[String], locked: &Locked
         ExitCode::Partial,
         format!("the suspect is revoked ({seconds:.1} s after the command), but not everything went well"),
         format!(
-            "consumers of what is named above may hold a dead key: mend it, then `rotate status {key}`; see \
+            "consumers of what is named above may hold a dead key: mend it, then `rotate promote {key}`; see \
              runbook.md, section \"Emergency\""
         ),
     )

@@ -263,8 +263,21 @@ mod when_other_things_are_broken {
         lab.write("down", "");
         let ran = lab.run(REVOKE).expect(12);
         assert!(ran.stderr.contains("command:fleet"), "{ran:#?}");
+        assert!(ran.stderr.contains("`rotate promote prod`"), "{ran:#?}");
         assert_dead(&lab, &old);
         assert_serves(&lab, &new.value);
+
+        let left = lab.status("prod");
+        assert_eq!(left["phase"], "Revoked");
+        assert_eq!(left["propagation"][0]["state"], "failed", "{left}");
+        assert_eq!(left["next"], "rotate promote prod");
+        lab.run("promote prod").expect(12);
+        std::fs::remove_file(lab.path("down")).unwrap();
+        lab.run("promote prod --dry-run").expect(0);
+        lab.run("promote prod").expect(0);
+        assert_eq!(lab.read("pushed"), new.value, "what was left behind is reached");
+        assert_eq!(lab.status("prod")["next"], "rotate stage prod");
+        lab.run("promote prod").expect(6);
     }
 
     #[test]

@@ -145,6 +145,8 @@ pub struct Facts {
     pub target_reads: Option<BTreeMap<TargetId, ReadBack>>,
     /// Targets whose write failed in this run: reported, not tried again and again.
     pub failed_targets: BTreeMap<TargetId, String>,
+    /// Targets that an emergency had left behind were written in this run.
+    pub reached_stale: bool,
     /// Effects that the provider definitely refused in this run, with what it said.
     pub refused: BTreeMap<Fingerprint, String>,
     /// Revocations and reactivations that the provider confirmed in this run.

@@ -1,4 +1,4 @@
-//! SecondaryStaged → Promoted → GraceWindow.
+//! SecondaryStaged → Promoted → GraceWindow; and in Revoked, the targets that an emergency left behind.
 
 use super::{Question, Refusal, Step, View, Wanted, wrong_phase};
 use crate::rotation::credential::{ReadBack, TargetSet};
@@ -8,6 +8,7 @@ use crate::rotation::phase::{Direction, KeyState, Phase};
 
 pub(super) fn plan(state: &KeyState, view: View<'_>) -> Step {
     let step = match &state.phase {
+        Phase::Revoked { .. } if !state.outage => reach_the_stale(state, view),
         Phase::Idle { .. } | Phase::Revoked { .. } => Err(wrong_phase(&["stage"])),
         Phase::SecondaryStaged { staged, .. } => switch(staged.fingerprint, view),
         Phase::Promoted { direction: Direction::Back, .. } => Err(wrong_phase(&["abort"])),
@@ -15,6 +16,22 @@ pub(super) fn plan(state: &KeyState, view: View<'_>) -> Step {
         Phase::GraceWindow { .. } => mend_drift(state, view),
     };
     step.unwrap_or_else(|step| step)
+}
+
+/// An emergency does not wait for a target that fails; this writes it once it can be written again.
+fn reach_the_stale(state: &KeyState, view: View<'_>) -> Result<Step, Step> {
+    let stale = state.stale_targets.keys().filter(|target| view.policy.targets.contains(*target));
+    let (failed, open): (TargetSet, TargetSet) =
+        stale.cloned().partition(|target| view.facts.failed_targets.contains_key(target));
+    if !open.is_empty() {
+        view.accepted(state.active().fingerprint, Wanted::Active)?;
+        return Ok(write(state, open));
+    }
+    if !failed.is_empty() {
+        return Err(Step::Refused(Refusal::TargetsFailed { targets: view.facts.failed_targets.clone() }));
+    }
+    // Nothing is left behind: either this run has just seen to it, or there is nothing to promote.
+    Err(if view.facts.reached_stale { Step::Done } else { wrong_phase(&["stage"]) })
 }
 
 fn switch(staged: crate::secret::Fingerprint, view: View<'_>) -> Result<Step, Step> {

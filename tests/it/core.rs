@@ -1,0 +1,14 @@
+//! The core by itself: the whole truth table of `apply` and `plan`, the grace arithmetic, the
+//! evidence, and random histories against an independent model of the world.
+
+mod evidence;
+mod grace;
+mod histories;
+mod plan_table;
+mod refusals;
+mod regressions;
+mod run;
+pub mod sample;
+mod story;
+mod transitions;
+mod world;

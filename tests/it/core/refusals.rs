@@ -1,0 +1,186 @@
+//! What each goal refuses, fact by fact: nothing bad is passed over, and nothing unknown is taken for
+//! good.
+
+use std::collections::BTreeMap;
+
+use rotate::rotation::credential::{Identity, KeyStatus, ProviderKeyId, ReadBack, TargetId, Verdict};
+use rotate::rotation::evidence::Item;
+use rotate::rotation::phase::{Direction, KeyState, Phase, Propagation};
+use rotate::rotation::plan::{Facts, Goal, Policy, UnknownCalls, plan};
+
+use super::plan_table::{goals, ideal, policy, word};
+use super::sample::{self, credential, grace, idle, over, promoted, revoke, revoked, staged, with_intent};
+
+type Spoil = fn(&mut Facts, &mut Policy);
+
+struct Case {
+    state: Option<KeyState>,
+    goal: &'static str,
+    what: &'static str,
+    spoil: Spoil,
+    expected: &'static str,
+}
+
+fn case(
+    state: KeyState,
+    goal: &'static str,
+    what: &'static str,
+    spoil: Spoil,
+    expected: &'static str,
+) -> Case {
+    Case { state: Some(state), goal, what, spoil, expected }
+}
+
+fn goal(name: &str, state: Option<&KeyState>) -> Goal {
+    goals(state).into_iter().find(|(found, _)| *found == name).unwrap().1
+}
+
+fn see(facts: &mut Facts, name: &str, verdict: Verdict) {
+    facts.probes.insert(credential(name).fingerprint, verdict);
+}
+
+fn identify(facts: &mut Facts, name: &str, identity: Identity) {
+    facts.identities.insert(credential(name).fingerprint, identity);
+}
+
+fn reads(facts: &mut Facts, read: ReadBack) {
+    facts.target_reads = Some(BTreeMap::from([(TargetId("app".to_owned()), read)]));
+}
+
+fn another_id(facts: &mut Facts, name: &str) {
+    let fingerprint = credential(name).fingerprint;
+    let Some(Identity::Proven(mut key)) = facts.identities.get(&fingerprint).cloned() else { panic!() };
+    key.id = ProviderKeyId("id-of-something-else".to_owned());
+    facts.identities.insert(fingerprint, Identity::Proven(key));
+}
+
+fn has_id_of(facts: &mut Facts, name: &str, other: &str) {
+    let taken = facts.identities[&credential(other).fingerprint].clone();
+    facts.identities.insert(credential(name).fingerprint, taken);
+}
+
+fn in_workspace(facts: &mut Facts, policy: &mut Policy, found: Option<&str>) {
+    policy.workspace = Some("mine".to_owned());
+    let fingerprint = credential("new").fingerprint;
+    if let Some(Identity::Proven(key)) = facts.identities.get_mut(&fingerprint) {
+        key.workspace = found.map(str::to_owned);
+    }
+}
+
+fn nobody_to_ask(facts: &mut Facts) {
+    for name in ["old", "new", "third"] {
+        identify(facts, name, Identity::Unavailable);
+    }
+}
+
+#[rustfmt::skip]
+fn cases() -> Vec<Case> {
+    let forward = || promoted(Direction::Forward, &Propagation::Pending);
+    let back = || promoted(Direction::Back, &Propagation::Pending);
+    let leaked = || sample::with_emergency(&["old"], false, staged());
+    let begun = || with_intent(revoke("old"), grace());
+    vec![
+        case(idle(), "stage new", "rejected", |f, _| see(f, "new", Verdict::Rejected), "-Rejected"),
+        case(idle(), "stage new", "no verdict", |f, _| see(f, "new", Verdict::Unknown), "-Unreachable"),
+        case(idle(), "stage new", "not listed", |f, _| identify(f, "new", Identity::NotFound), "-IdNotFound"),
+        case(idle(), "stage new", "two fit", |f, _| identify(f, "new", Identity::Ambiguous(vec![])), "-IdAmbiguous"),
+        case(idle(), "stage new", "admin silent", |f, _| identify(f, "new", Identity::Unknown("?".into())), "-AdminUnreachable"),
+        case(idle(), "stage new", "no admin key", |f, _| nobody_to_ask(f), "store_staged"),
+        case(idle(), "stage new", "right workspace", |f, p| in_workspace(f, p, Some("mine")), "store_staged"),
+        case(idle(), "stage new", "wrong workspace", |f, p| in_workspace(f, p, Some("theirs")), "-WrongWorkspace"),
+        case(idle(), "stage new", "default workspace", |f, p| in_workspace(f, p, None), "-WrongWorkspace"),
+        case(idle(), "stage new", "workspace unknown", |f, p| { in_workspace(f, p, None); nobody_to_ask(f); }, "-WorkspaceUnknown"),
+        case(staged(), "promote", "rejected", |f, _| see(f, "new", Verdict::Rejected), "-Rejected"),
+        case(staged(), "promote", "no verdict", |f, _| see(f, "new", Verdict::Unknown), "-Unreachable"),
+        case(staged(), "promote", "target broken", |f, _| { f.broken_targets = Some(BTreeMap::from([(TargetId("app".into()), "?".into())])); }, "-TargetsBroken"),
+        case(forward(), "promote", "active died", |f, _| see(f, "new", Verdict::Rejected), "-Rejected"),
+        case(forward(), "promote", "active unknown", |f, _| see(f, "new", Verdict::Unknown), "-Unreachable"),
+        case(forward(), "promote", "target failed", |f, _| { f.failed_targets.insert(TargetId("app".into()), "?".into()); }, "-TargetsFailed"),
+        case(grace(), "promote", "target drifted", |f, _| reads(f, ReadBack::Absent), "+drifted"),
+        case(forward(), "abort", "old one rejected", |f, _| see(f, "old", Verdict::Rejected), "-Rejected"),
+        case(forward(), "abort", "old one unknown", |f, _| see(f, "old", Verdict::Unknown), "-Unreachable"),
+        case(back(), "abort", "old one died", |f, _| see(f, "old", Verdict::Rejected), "-Rejected"),
+        case(grace(), "finish", "active rejected", |f, _| see(f, "new", Verdict::Rejected), "-ActiveRejected"),
+        case(grace(), "finish", "active unknown", |f, _| see(f, "new", Verdict::Unknown), "-EvidenceMissing"),
+        case(grace(), "finish", "target unread", |f, _| reads(f, ReadBack::Unknown("?".into())), "-EvidenceMissing"),
+        case(grace(), "finish", "target holds old", |f, _| reads(f, ReadBack::Holds(credential("old").fingerprint)), "-EvidenceMissing"),
+        case(grace(), "finish", "required, not available", |_, p| { p.required_evidence.insert(Item::Usage); }, "-EvidenceMissing"),
+        case(grace(), "finish", "old unknown", |f, _| see(f, "old", Verdict::Unknown), "-Unreachable"),
+        case(grace(), "finish", "old dead already", |f, _| see(f, "old", Verdict::Rejected), "+revoked"),
+        case(grace(), "finish", "not listed", |f, _| identify(f, "old", Identity::NotFound), "-IdNotFound"),
+        case(grace(), "finish", "two fit", |f, _| identify(f, "old", Identity::Ambiguous(vec![])), "-IdAmbiguous"),
+        case(grace(), "finish", "admin silent", |f, _| identify(f, "old", Identity::Unknown("?".into())), "-AdminUnreachable"),
+        case(grace(), "finish", "another id now", |f, _| another_id(f, "old"), "-IdChanged"),
+        case(grace(), "finish", "the active one's id", |f, _| has_id_of(f, "new", "old"), "-IdAmbiguous"),
+        case(grace(), "finish", "active's id untold", |f, _| identify(f, "new", Identity::Unknown("?".into())), "-AdminUnreachable"),
+        case(grace(), "finish", "no admin key", |f, _| nobody_to_ask(f), "ask AwaitPerson"),
+        case(grace(), "finish", "cannot revoke", |_, p| p.capabilities.revoke = false, "ask AwaitPerson"),
+        case(grace(), "finish", "person did not", |f, p| { p.capabilities.revoke = false; f.waited_for_person.insert(credential("old").fingerprint); }, "-PersonMustRevoke"),
+        case(grace(), "finish", "provider refused", |f, _| { f.refused.insert(credential("old").fingerprint, "?".into()); }, "-ProviderRefused"),
+        case(begun(), "finish", "active died meanwhile", |f, _| see(f, "new", Verdict::Rejected), "reactivate"),
+        case(begun(), "finish", "active unknown", |f, _| see(f, "new", Verdict::Unknown), "-Unreachable"),
+        case(begun(), "finish", "confirmed, still accepted", |f, _| { f.confirmed_calls.insert(credential("old").fingerprint); }, "reactivate"),
+        case(begun(), "finish", "confirmed, no verdict", |f, _| { f.confirmed_calls.insert(credential("old").fingerprint); see(f, "old", Verdict::Unknown); }, "-Unreachable"),
+        case(begun(), "finish", "definitely refused", |f, _| { f.refused.insert(credential("old").fingerprint, "?".into()); }, "+intent_dropped"),
+        case(begun(), "finish", "never told", |f, _| { f.key_statuses.clear(); f.unknown_calls.insert(credential("old").fingerprint, UnknownCalls { count: 3, detail: "?".into() }); }, "-AdminUnreachable"),
+        case(begun(), "finish", "dead, and active dead", |f, _| { f.confirmed_calls.insert(credential("old").fingerprint); see(f, "old", Verdict::Rejected); see(f, "new", Verdict::Rejected); }, "reactivate"),
+        case(revoked(), "undo", "cannot reactivate", |_, p| p.capabilities.reactivate = false, "-CannotReactivate"),
+        case(revoked(), "undo", "no verdict", |f, _| see(f, "old", Verdict::Unknown), "-Unreachable"),
+        case(revoked(), "undo", "accepted already", |f, _| see(f, "old", Verdict::Accepted), "+undone"),
+        case(revoked(), "undo", "definitely refused", |f, _| { f.refused.insert(credential("old").fingerprint, "?".into()); }, "-ProviderRefused"),
+        case(revoked(), "purge", "cannot delete", |_, p| p.capabilities.delete = false, "-CannotDelete"),
+        case(revoked(), "purge", "brought back by hand", |f, _| { f.key_statuses.insert(credential("old").fingerprint, Some(KeyStatus::Active)); }, "-StillAccepted"),
+        case(revoked(), "purge", "gone already", |f, _| { f.key_statuses.insert(credential("old").fingerprint, None); }, "+purged"),
+        case(leaked(), "old leaked", "successor rejected", |f, _| see(f, "new", Verdict::Rejected), "-NeedsReplacement"),
+        case(leaked(), "with third", "replacement rejected", |f, _| see(f, "third", Verdict::Rejected), "-Rejected"),
+        case(leaked(), "with third", "replacement unknown", |f, _| see(f, "third", Verdict::Unknown), "-Unreachable"),
+    ]
+}
+
+#[test]
+fn every_bad_fact_is_answered_as_it_deserves() {
+    for Case { state, goal: name, what, spoil, expected } in cases() {
+        let (mut facts, mut policy) = (ideal(state.as_ref()), policy());
+        spoil(&mut facts, &mut policy);
+        let step = plan(state.as_ref(), &goal(name, state.as_ref()), &facts, &policy, &over());
+        let found = word(&step);
+        let found = if found == "-needs other" { "-NeedsReplacement" } else { &found };
+        let phase = state.as_ref().map_or("never adopted", |state| state.phase.name());
+        assert_eq!(found, expected, "{phase}, {name}, {what}: {step:#?}");
+    }
+}
+
+#[test]
+fn adopting_asks_for_acceptance_and_a_clear_answer_but_not_for_an_id() {
+    let step = |spoil: Spoil| {
+        let (mut facts, mut policy) = (ideal(None), policy());
+        spoil(&mut facts, &mut policy);
+        word(&plan(None, &goal("adopt", None), &facts, &policy, &over()))
+    };
+    assert_eq!(step(|_, _| {}), "store_adopted");
+    assert_eq!(step(|f, _| see(f, "old", Verdict::Rejected)), "-Rejected");
+    assert_eq!(step(|f, _| see(f, "old", Verdict::Unknown)), "-Unreachable");
+    assert_eq!(step(|f, _| identify(f, "old", Identity::Unknown("?".into()))), "-AdminUnreachable");
+    assert_eq!(step(|f, _| identify(f, "old", Identity::NotFound)), "store_adopted");
+}
+
+#[test]
+fn the_time_to_undo_ends() {
+    let late = sample::at(1_772_366_400 + 90_001);
+    let state = revoked();
+    let step = plan(Some(&state), &Goal::Undo, &ideal(Some(&state)), &policy(), &late);
+    assert_eq!(word(&step), "-UndoExpired");
+    let begun = with_intent(sample::reactivate("old"), state);
+    let step = plan(Some(&begun), &Goal::Undo, &ideal(Some(&begun)), &policy(), &late);
+    assert_eq!(word(&step), "reactivate", "what was begun in time is brought to its end");
+}
+
+#[test]
+fn a_purged_credential_stays_gone() {
+    let mut state = revoked();
+    if let Phase::Revoked { revoked, .. } = &mut state.phase {
+        revoked.purged = true;
+    }
+    let step = plan(Some(&state), &Goal::Undo, &ideal(Some(&state)), &policy(), &over());
+    assert_eq!(word(&step), "-Purged");
+}

@@ -1,0 +1,198 @@
+//! Histories that once went wrong, each told by itself.
+
+use rotate::rotation::phase::{Direction, Phase};
+use rotate::rotation::plan::{Refusal, Suspect, Wanted};
+
+use super::story::{Command, Dice, End, Story};
+use super::world::{KeyIs, fingerprint, number};
+
+fn adopted() -> Story {
+    let mut story = Story::new(&[true], true, true);
+    assert_eq!(story.run(&Command::Adopt(0), &mut Dice::default()), End::Done);
+    story
+}
+
+fn well(story: &mut Story, command: Command) {
+    assert_eq!(story.run(&command, &mut Dice::default()), End::Done, "{command:?}");
+}
+
+/// Runs a command that dies at its `step`-th crash point.
+fn dies(story: &mut Story, command: Command, step: usize) {
+    let mut dice = Dice { throws: Vec::new(), crash_after: Some(step) };
+    assert_eq!(story.run(&command, &mut dice), End::Crashed, "{command:?}");
+}
+
+fn promoted() -> Story {
+    let mut story = adopted();
+    well(&mut story, Command::Stage { credential: 1, replace: false });
+    well(&mut story, Command::Promote);
+    story
+}
+
+fn disable(story: &mut Story, credential: usize, is: KeyIs) {
+    story.world.keys[credential].is = is;
+    story.world.keys[credential].disabled_by_person = true;
+}
+
+fn leaked(suspect: Suspect, replacement: Option<usize>, accept_outage: bool) -> Command {
+    Command::RevokeNow { suspect, replacement, accept_outage }
+}
+
+fn active(story: &Story) -> usize {
+    number(story.state.as_ref().unwrap().active().fingerprint)
+}
+
+#[test]
+fn a_leak_in_the_middle_of_an_abort_goes_forward_again() {
+    let mut story = promoted();
+    dies(&mut story, Command::Abort, 2);
+    assert!(matches!(
+        story.state.as_ref().unwrap().phase,
+        Phase::Promoted { direction: Direction::Back, .. }
+    ));
+    well(&mut story, leaked(Suspect::Old, None, false));
+    assert_eq!(active(&story), 1);
+    assert!(!story.world.accepts(0));
+}
+
+#[test]
+fn a_replacement_finds_room_beside_a_neighbour_that_is_dead() {
+    let mut story = promoted();
+    disable(&mut story, 0, KeyIs::Inactive);
+    well(&mut story, leaked(Suspect::New, Some(2), false));
+    assert_eq!(active(&story), 2);
+    assert!(!story.world.accepts(1));
+}
+
+#[test]
+fn an_accepted_outage_can_be_recorded_in_every_phase() {
+    let mut story = promoted();
+    disable(&mut story, 0, KeyIs::Inactive);
+    well(&mut story, leaked(Suspect::New, None, true));
+    assert!(story.state.as_ref().unwrap().outage);
+    let mut story = adopted();
+    well(&mut story, Command::Stage { credential: 1, replace: false });
+    disable(&mut story, 1, KeyIs::Inactive);
+    well(&mut story, leaked(Suspect::Old, None, true));
+    assert!(story.state.as_ref().unwrap().outage);
+}
+
+#[test]
+fn a_replacement_ends_an_outage() {
+    let mut story = adopted();
+    well(&mut story, leaked(Suspect::Old, None, true));
+    well(&mut story, leaked(Suspect::Old, Some(1), false));
+    let state = story.state.as_ref().unwrap();
+    assert!(!state.outage && matches!(state.phase, Phase::Revoked { .. }), "{state:#?}");
+    assert_eq!(active(&story), 1);
+}
+
+#[test]
+fn a_suspect_is_no_replacement_for_itself() {
+    let mut story = promoted();
+    disable(&mut story, 1, KeyIs::Inactive);
+    let end = story.run(&leaked(Suspect::Old, Some(0), false), &mut Dice::default());
+    assert_eq!(end, End::Refused(Refusal::NeedsReplacement { suspect: fingerprint(0) }));
+    assert!(story.world.accepts(0), "the last one that works was revoked");
+}
+
+#[test]
+fn the_last_one_that_works_is_not_revoked_in_an_emergency_without_consent() {
+    let mut story = promoted();
+    disable(&mut story, 1, KeyIs::Inactive);
+    let end = story.run(&leaked(Suspect::Old, None, false), &mut Dice::default());
+    assert_eq!(end, End::Refused(Refusal::NeedsReplacement { suspect: fingerprint(0) }));
+    assert!(story.world.accepts(0));
+    well(&mut story, leaked(Suspect::Old, Some(2), false));
+    assert_eq!(active(&story), 2);
+}
+
+#[test]
+fn a_revocation_that_is_resumed_looks_at_the_active_one_first() {
+    let mut story = promoted();
+    story.world.pass(3600);
+    // The journal has the intent; the provider never heard of it.
+    dies(&mut story, Command::Finish { accept_targets: false }, 2);
+    assert!(story.state.as_ref().unwrap().pending_revocation().is_some());
+    disable(&mut story, 1, KeyIs::Inactive);
+    let end = story.run(&Command::Finish { accept_targets: false }, &mut Dice::default());
+    assert!(matches!(end, End::Refused(Refusal::TakenBack { .. })), "{end:?}");
+    assert!(story.world.accepts(0));
+    well(&mut story, Command::Abort);
+    assert_eq!(active(&story), 0);
+}
+
+#[test]
+fn a_reactivation_that_is_definitely_refused_does_not_bar_every_way() {
+    let mut story = promoted();
+    story.world.pass(3600);
+    dies(&mut story, Command::Finish { accept_targets: false }, 2);
+    disable(&mut story, 1, KeyIs::Inactive);
+    // Dies with the reactivation begun; then a person archives the key for good.
+    dies(&mut story, Command::Finish { accept_targets: false }, 1);
+    disable(&mut story, 0, KeyIs::Archived);
+    let end = story.run(&Command::Finish { accept_targets: false }, &mut Dice::default());
+    assert!(matches!(end, End::Refused(_)), "{end:?}");
+    assert_eq!(story.state.as_ref().unwrap().intent, None);
+    well(&mut story, leaked(Suspect::All, Some(2), false));
+    assert_eq!(active(&story), 2);
+}
+
+#[test]
+fn a_leak_during_an_undo_does_not_go_in_circles() {
+    let mut story = promoted();
+    story.world.pass(3600);
+    well(&mut story, Command::Finish { accept_targets: false });
+    dies(&mut story, Command::Undo, 3);
+    well(&mut story, leaked(Suspect::Old, None, true));
+    assert!(story.state.as_ref().unwrap().outage);
+}
+
+#[test]
+fn a_leaked_credential_is_not_reactivated_because_the_provider_lags() {
+    let mut story = promoted();
+    story.world.pass(3600);
+    dies(&mut story, Command::Finish { accept_targets: false }, 2);
+    // The last throw comes first: status asked, revoked, with a lag beyond every limit.
+    let mut lagging = Dice { throws: vec![255, 0, 0, 0], crash_after: None };
+    let end = story.run(&leaked(Suspect::Old, None, false), &mut lagging);
+    assert_eq!(end, End::Refused(Refusal::StillAccepted { fingerprint: fingerprint(0) }));
+    assert_eq!(story.world.keys[0].is, KeyIs::Inactive, "it was brought back");
+}
+
+#[test]
+fn consumers_are_not_moved_to_a_credential_that_died_meanwhile() {
+    let mut story = adopted();
+    well(&mut story, Command::Stage { credential: 1, replace: false });
+    dies(&mut story, Command::Promote, 2);
+    disable(&mut story, 1, KeyIs::Inactive);
+    let end = story.run(&Command::Promote, &mut Dice::default());
+    assert!(matches!(end, End::Refused(Refusal::Rejected { wanted: Wanted::Active, .. })), "{end:?}");
+    assert_eq!(story.world.targets[0].holds(), None);
+}
+
+#[test]
+fn a_revoked_key_that_someone_brought_back_is_not_deleted() {
+    let mut story = promoted();
+    story.world.pass(3600);
+    well(&mut story, Command::Finish { accept_targets: false });
+    story.world.keys[0].is = KeyIs::Active;
+    let end = story.run(&Command::Purge, &mut Dice::default());
+    assert_eq!(end, End::Refused(Refusal::StillAccepted { fingerprint: fingerprint(0) }));
+    assert_eq!(story.world.keys[0].is, KeyIs::Active);
+}
+
+#[test]
+fn a_slot_whose_write_failed_is_not_promoted_from() {
+    let mut story = adopted();
+    well(&mut story, Command::Stage { credential: 1, replace: false });
+    // The write reports a failure, but the old value is gone from the slot.
+    let mut broken = Dice { throws: vec![205, 0, 0], crash_after: None };
+    let end = story.run(&Command::Stage { credential: 2, replace: true }, &mut broken);
+    assert!(matches!(end, End::Failed(_)), "{end:?}");
+    let end = story.run(&Command::Promote, &mut Dice::default());
+    assert!(matches!(end, End::Refused(Refusal::Busy { resume: "stage", .. })), "{end:?}");
+    // In an emergency the value that comes with the command is stored before it serves.
+    well(&mut story, leaked(Suspect::Old, Some(1), false));
+    assert_eq!(story.world.slots, [Some(0), Some(1)]);
+}

@@ -1,0 +1,420 @@
+//! Which room of the house may use which: reads the imports of the source and fails when a door opens
+//! the wrong way. Also the manners that a reader can check line by line.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use rotate::exit::ExitCode;
+
+/// What each room may use of the crate beside itself. Whoever adds a door says here why it opens that way.
+const DOORS: &[(&str, &[&str])] = &[
+    // The core, pure: nothing but the fingerprint (see the test below).
+    ("rotation", &["secret"]),
+    // Leaves: they know nothing of keys' lives. `clock` makes the core's time stamps.
+    ("secret", &[]),
+    ("exit", &[]),
+    ("error", &["exit"]),
+    ("duration", &[]),
+    ("durable", &[]),
+    ("crash", &[]),
+    ("telemetry", &[]),
+    ("clock", &["rotation"]),
+    ("http", &["error", "exit", "secret"]),
+    // Ports and their adapters.
+    ("provider", &["rotation", "secret", "error", "exit", "clock", "http", "crash"]),
+    ("slots", &["rotation", "secret", "error", "exit", "durable", "crash"]),
+    ("target", &["rotation", "secret", "error", "exit", "durable", "crash"]),
+    ("store", &["rotation", "secret", "error", "exit", "clock", "durable", "crash"]),
+    // What is known of keys before anything is asked; it names items of evidence and slots.
+    ("config", &["rotation", "secret", "error", "exit", "duration"]),
+    // The loopback provider is a program of its own: it shares no code with what it tests but leaves.
+    ("sandbox", &["secret", "error", "exit", "clock"]),
+    // The driver: ports and the core.
+    (
+        "workflow",
+        &[
+            "rotation", "provider", "slots", "target", "store", "secret", "error", "exit", "clock", "crash",
+            "duration",
+        ],
+    ),
+    ("ui", &["workflow", "rotation", "error", "exit", "duration"]),
+    // The one place that puts adapters into ports.
+    (
+        "wiring",
+        &[
+            "config", "provider", "slots", "target", "store", "workflow", "rotation", "secret", "error",
+            "clock", "http",
+        ],
+    ),
+    // A whole rotation on the sandbox, with agents that work: everything but the command line.
+    (
+        "drill",
+        &[
+            "workflow", "wiring", "config", "sandbox", "slots", "store", "rotation", "secret", "error",
+            "exit", "clock", "http", "durable",
+        ],
+    ),
+    // Thin: types of arguments, one call, a report. `slots` and `store` as ports, for readers.
+    (
+        "cli",
+        &[
+            "workflow",
+            "ui",
+            "config",
+            "wiring",
+            "drill",
+            "sandbox",
+            "slots",
+            "store",
+            "rotation",
+            "secret",
+            "error",
+            "exit",
+            "clock",
+            "duration",
+            "telemetry",
+        ],
+    ),
+    ("lib", &[]),
+    ("main", &[]),
+];
+
+/// What only `wiring` and the adapter's own room may name.
+const ADAPTERS: &[(&str, &str)] = &[
+    ("Anthropic", "provider"),
+    ("FileSlots", "slots"),
+    ("EnvSlots", "slots"),
+    ("DotenvTarget", "target"),
+    ("FileTarget", "target"),
+    ("CommandTarget", "target"),
+    ("JsonFileStore", "store"),
+];
+
+/// Who else names an adapter, and why that is no door.
+const ADAPTER_EXCEPTIONS: &[(&str, &str)] = &[];
+
+const LINES_LIMIT: usize = 500;
+
+struct Source {
+    /// Below `src`.
+    path: PathBuf,
+    /// Without tests, comments and literals.
+    code: String,
+    whole: String,
+}
+
+impl Source {
+    fn room(&self) -> String {
+        let first = self.path.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
+        first.trim_end_matches(".rs").to_owned()
+    }
+
+    /// Every `crate::first::rest…` in the code, use groups spelled out.
+    fn imports(&self) -> BTreeSet<Vec<String>> {
+        let mut found = BTreeSet::new();
+        for (at, _) in self.code.match_indices("crate::") {
+            let is_word = self.code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$');
+            if !is_word {
+                spell_out(&self.code[at + "crate::".len()..], &[], &mut found);
+            }
+        }
+        found
+    }
+}
+
+/// Follows one path, into its groups.
+fn spell_out(text: &str, before: &[String], found: &mut BTreeSet<Vec<String>>) {
+    let text = text.trim_start();
+    if let Some(group) = text.strip_prefix('{') {
+        let mut depth = 0;
+        let mut start = 0;
+        for (at, c) in group.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => {
+                    spell_out(&group[start..at], before, found);
+                    return;
+                }
+                '}' => depth -= 1,
+                ',' if depth == 0 => {
+                    spell_out(&group[start..at], before, found);
+                    start = at + 1;
+                }
+                _ => {}
+            }
+        }
+        return;
+    }
+    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len());
+    if end == 0 {
+        return;
+    }
+    let mut path = before.to_vec();
+    path.push(text[..end].to_owned());
+    match text[end..].strip_prefix("::") {
+        Some(rest) => spell_out(rest, &path, found),
+        None => {
+            found.insert(path);
+        }
+    }
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    let mut directories = vec![root.clone()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let whole = std::fs::read_to_string(&path).unwrap();
+                let is_test = path.file_name().is_some_and(|name| name == "tests.rs");
+                let code = if is_test { String::new() } else { bare(&whole) };
+                found.push(Source { path: path.strip_prefix(&root).unwrap().to_owned(), code, whole });
+            }
+        }
+    }
+    assert!(found.len() > 50, "the source was not found");
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    found
+}
+
+/// The code without its test module, comments and text literals.
+fn bare(whole: &str) -> String {
+    let code = whole.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    // A quote in a character literal opens nothing.
+    let code = code.replace("'\"'", "").replace("'\\\"'", "").replace("b'\"'", "");
+    let mut in_text = false;
+    let lines = code.lines().map(|line| {
+        let mut kept = String::new();
+        let mut characters = line.chars().peekable();
+        while let Some(c) = characters.next() {
+            match c {
+                '\\' if in_text => {
+                    characters.next();
+                }
+                '"' => in_text = !in_text,
+                '/' if !in_text && characters.peek() == Some(&'/') => break,
+                c if !in_text => kept.push(c),
+                _ => {}
+            }
+        }
+        kept
+    });
+    let bare = lines.collect::<Vec<_>>().join("\n");
+    assert!(!in_text, "this reader lost its way in:\n{whole}");
+    bare
+}
+
+#[track_caller]
+fn none(complaints: Vec<String>) {
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+}
+
+#[test]
+fn every_door_opens_one_way() {
+    let mut complaints = Vec::new();
+    for source in sources() {
+        let room = source.room();
+        let Some((_, doors)) = DOORS.iter().find(|(name, _)| *name == room) else {
+            complaints.push(format!("{}: the room `{room}` is not in DOORS", source.path.display()));
+            continue;
+        };
+        for import in source.imports() {
+            let used = &import[0];
+            if *used != room && !doors.contains(&used.as_str()) {
+                complaints.push(format!(
+                    "{}: `{room}` uses crate::{}",
+                    source.path.display(),
+                    import.join("::")
+                ));
+            }
+        }
+    }
+    none(complaints);
+}
+
+#[test]
+fn no_two_rooms_use_each_other() {
+    let opens = |from: &str, to: &str| DOORS.iter().any(|(room, doors)| *room == from && doors.contains(&to));
+    for (room, doors) in DOORS {
+        for used in *doors {
+            assert!(!opens(used, room), "{room} and {used} use each other");
+        }
+    }
+}
+
+#[test]
+fn the_core_knows_of_secrets_their_fingerprint_and_no_more() {
+    let core = sources().into_iter().filter(|source| source.room() == "rotation");
+    let complaints = core.flat_map(|source| {
+        let path = source.path.clone();
+        let foreign = source.imports().into_iter().filter(|import| {
+            import[0] == "secret" && import.get(1).map(String::as_str) != Some("Fingerprint")
+        });
+        foreign
+            .map(move |import| format!("{}: crate::{}", path.display(), import.join("::")))
+            .collect::<Vec<_>>()
+    });
+    none(complaints.collect());
+}
+
+#[test]
+fn the_core_is_pure() {
+    let impure = [
+        "std::fs",
+        "std::io",
+        "std::env",
+        "std::net",
+        "std::process",
+        "std::time",
+        "tokio",
+        "async ",
+        "Timestamp::now",
+        "getrandom",
+        "println!",
+        "static mut",
+        "RefCell",
+        "Mutex",
+        "Atomic",
+    ];
+    let mut complaints = Vec::new();
+    for source in sources().into_iter().filter(|source| source.room() == "rotation") {
+        for word in impure.iter().filter(|word| source.code.contains(**word)) {
+            complaints.push(format!("{}: {word}", source.path.display()));
+        }
+    }
+    none(complaints);
+}
+
+#[test]
+fn only_wiring_names_an_adapter() {
+    let mut complaints = Vec::new();
+    for source in sources() {
+        let path = source.path.display().to_string();
+        for (adapter, home) in ADAPTERS {
+            let is_named =
+                source.code.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == *adapter);
+            let room = source.room();
+            let may =
+                room == *home || room == "wiring" || ADAPTER_EXCEPTIONS.contains(&(path.as_str(), adapter));
+            // A provider's name in the configuration is a word, not the adapter.
+            let is_config = room == "config" && *adapter == "Anthropic";
+            if is_named && !may && !is_config {
+                complaints.push(format!("{path} names {adapter}"));
+            }
+        }
+    }
+    none(complaints);
+}
+
+#[test]
+fn no_file_is_a_drawer_and_none_is_too_long() {
+    let mut complaints = Vec::new();
+    for source in sources() {
+        let path = source.path.display();
+        for part in source.path.components() {
+            let name = part.as_os_str().to_string_lossy();
+            let name = name.trim_end_matches(".rs");
+            if ["util", "utils", "helper", "helpers", "common", "manager", "misc"].contains(&name) {
+                complaints.push(format!("{path}: `{name}` says nothing"));
+            }
+        }
+        let lines = source.whole.lines().count();
+        if lines > LINES_LIMIT {
+            complaints.push(format!("{path} has {lines} lines"));
+        }
+    }
+    none(complaints);
+}
+
+#[test]
+fn nothing_gives_up_in_the_middle_of_a_rotation() {
+    let words = [
+        ".unwrap()",
+        ".unwrap_err()",
+        ".expect(",
+        ".expect_err(",
+        "panic!",
+        "todo!",
+        "unimplemented!",
+        "unreachable!",
+        "dbg!",
+        "unsafe ",
+    ];
+    let mut complaints = Vec::new();
+    for source in sources() {
+        for (line, number) in source.code.lines().zip(1..) {
+            if let Some(word) = words.iter().find(|word| line.contains(**word)) {
+                complaints.push(format!("{}:{number}: {word}", source.path.display()));
+            }
+        }
+    }
+    none(complaints);
+    let lib = sources().into_iter().find(|source| source.path == Path::new("lib.rs")).unwrap();
+    assert!(lib.code.contains("#![forbid(unsafe_code)]"));
+}
+
+/// The rows `number  words` of the table in a text, in ascending order.
+fn exit_codes(text: &str) -> Vec<(u8, String)> {
+    let rows = text.lines().filter_map(|line| {
+        let cells = line.trim().trim_start_matches('|').trim();
+        let end = cells.find(|c: char| !c.is_ascii_digit())?;
+        let number = cells[..end].parse().ok()?;
+        let words = cells[end..].trim_start_matches([' ', '|']).trim_end_matches([' ', '|']);
+        Some((number, words.split_whitespace().collect::<Vec<_>>().join(" ")))
+    });
+    rows.collect()
+}
+
+fn the_table() -> Vec<(u8, String)> {
+    ExitCode::ALL.iter().map(|code| (code.number(), code.next_move().to_owned())).collect()
+}
+
+#[test]
+fn the_help_tells_the_exit_codes_as_the_program_uses_them() {
+    let help = std::process::Command::new(assert_cmd::cargo::cargo_bin!("rotate"))
+        .arg("--help")
+        .env("COLUMNS", "200")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(help.stdout).unwrap();
+    let table = text.split("Exit codes").nth(1).unwrap();
+    assert_eq!(exit_codes(table), the_table());
+}
+
+#[test]
+fn the_man_page_tells_the_exit_codes_as_the_program_uses_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let made = std::process::Command::new(assert_cmd::cargo::cargo_bin!("rotate"))
+        .arg("man")
+        .arg(directory.path())
+        .current_dir(directory.path())
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let page = std::fs::read_to_string(directory.path().join("rotate.1")).unwrap();
+    let page = page.replace("\\-", "-").replace(".br\n", "").replace("\\*(Aq", "'");
+    for (number, words) in the_table() {
+        assert!(page.contains(&words), "{number} {words}");
+    }
+}
+
+#[test]
+fn the_readme_tells_the_exit_codes_as_the_program_uses_them() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let section = text.split("\n## Exit codes").nth(1).expect("the README has a section `Exit codes`");
+    let section = section.split("\n## ").next().unwrap();
+    assert_eq!(exit_codes(section), the_table());
+}
+
+#[test]
+fn the_numbers_of_exit_codes_never_change() {
+    let numbers: Vec<_> = ExitCode::ALL.iter().map(|code| code.number()).collect();
+    assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 10, 11, 12, 13, 20, 21, 30, 130]);
+    let kinds: BTreeSet<_> = ExitCode::ALL.iter().map(|code| code.kind()).collect();
+    assert_eq!(kinds.len(), numbers.len(), "two codes of one kind");
+}

@@ -1,0 +1,10 @@
+//! State on disk: the file's format, compare-and-swap, what is refused as unsafe, the journal's chain,
+//! the spool, the lock.
+
+mod arbitrary;
+mod format;
+mod journal;
+mod lock;
+mod safety;
+mod spool;
+mod swap;

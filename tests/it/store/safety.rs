@@ -1,0 +1,178 @@
+//! What is refused as unsafe, with a reason and a remedy; and the modes of what is made.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use rotate::clock::simulated::SimulatedClock;
+use rotate::store::actor::Actor;
+use rotate::store::journal::{Draft, Journal};
+use rotate::store::json_file::JsonFileStore;
+use rotate::store::lock::OperationLock;
+use rotate::store::spool::Spool;
+use rotate::store::{StateStore, StoreError, Swap, safety};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::core::sample;
+
+fn set_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// A state directory with a state in it.
+fn place() -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("state");
+    safety::create_directory(&state).unwrap();
+    let store = JsonFileStore::open_for_change(&state, true).unwrap();
+    assert!(matches!(store.compare_and_swap("prod", None, b"content"), Swap::Committed(_)));
+    (directory, state)
+}
+
+#[track_caller]
+fn is_unsafe<T: std::fmt::Debug>(result: Result<T, StoreError>, word: &str) {
+    match result {
+        Err(StoreError::Unsafe { reason, remedy, .. }) => {
+            assert!(reason.contains(word), "{reason}");
+            assert!(!remedy.is_empty());
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn load(state: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    Ok(JsonFileStore::open(state)?.load("prod")?.map(|stored| stored.bytes))
+}
+
+#[test]
+fn everything_is_made_for_its_owner_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("deep/er/state");
+    let clock_path = directory.path().join("clock");
+    std::fs::write(&clock_path, "1772366400000 boot-one 1000").unwrap();
+    let clock = SimulatedClock::new(clock_path);
+    let lock = OperationLock::acquire(&state, "prod", "test", &clock, std::time::Duration::ZERO);
+    let _lock = pollster::block_on(lock).unwrap();
+    let store = JsonFileStore::open_for_change(&state, true).unwrap();
+    assert!(matches!(store.compare_and_swap("prod", None, b"content"), Swap::Committed(_)));
+    let draft = Draft {
+        at: sample::opened(),
+        by: Actor::of_this_process("test"),
+        rotation: None,
+        event: "test".to_owned(),
+        data: json!({}),
+    };
+    Journal::new(&state, "prod").append(draft, None).unwrap();
+    Spool::new(&state, "prod").reserve().unwrap();
+    for made in ["deep", "deep/er", "deep/er/state", "deep/er/state/journal", "deep/er/state/spool"] {
+        assert_eq!(mode(&directory.path().join(made)), 0o700, "{made}");
+    }
+    for made in ["prod.json", "prod.lock", "prod.commit", "journal/prod.jsonl", "spool/prod"] {
+        assert_eq!(mode(&state.join(made)), 0o600, "{made}");
+    }
+}
+
+#[test]
+fn a_state_that_others_can_write_is_refused() {
+    for bits in [0o620, 0o602, 0o666] {
+        let (_directory, state) = place();
+        set_mode(&state.join("prod.json"), bits);
+        is_unsafe(load(&state), "others can write it");
+        let store = JsonFileStore::open(&state).unwrap();
+        assert!(matches!(
+            store.compare_and_swap("prod", None, b"new"),
+            Swap::Failed(StoreError::Unsafe { .. })
+        ));
+        assert_eq!(std::fs::read(state.join("prod.json")).unwrap(), b"content");
+    }
+}
+
+#[test]
+fn a_directory_that_others_can_write_is_refused() {
+    for bits in [0o770, 0o707, 0o1777] {
+        let (_directory, state) = place();
+        set_mode(&state, bits);
+        is_unsafe(load(&state), "others can write it");
+        is_unsafe(JsonFileStore::open_for_change(&state, true), "others can write it");
+    }
+}
+
+#[test]
+fn a_symbolic_link_in_a_files_place_is_refused_and_not_followed() {
+    let (directory, state) = place();
+    let elsewhere = directory.path().join("elsewhere");
+    std::fs::write(&elsewhere, "theirs").unwrap();
+    std::fs::remove_file(state.join("prod.json")).unwrap();
+    symlink(&elsewhere, state.join("prod.json")).unwrap();
+    is_unsafe(load(&state), "symbolic link");
+    let store = JsonFileStore::open(&state).unwrap();
+    assert!(matches!(store.compare_and_swap("prod", None, b"new"), Swap::Failed(StoreError::Unsafe { .. })));
+    assert_eq!(std::fs::read(&elsewhere).unwrap(), b"theirs");
+    for dangling in ["journal/prod.jsonl", "prod.lock", "prod.commit", "spool/prod"] {
+        let path = state.join(dangling);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let _ = std::fs::remove_file(&path);
+        symlink(directory.path().join("not-made"), &path).unwrap();
+    }
+    is_unsafe(Journal::new(&state, "prod").entries(), "symbolic link");
+    is_unsafe(Spool::new(&state, "prod").read(), "symbolic link");
+    assert!(matches!(store.compare_and_swap("prod", None, b"new"), Swap::Failed(StoreError::Unsafe { .. })));
+    assert!(!directory.path().join("not-made").exists(), "a link was followed");
+}
+
+#[test]
+fn a_symbolic_link_to_the_state_directory_is_refused_by_name() {
+    let (directory, state) = place();
+    let link = directory.path().join("link");
+    symlink(&state, &link).unwrap();
+    is_unsafe(load(&link), "symbolic link");
+}
+
+#[test]
+fn a_directory_or_a_pipe_in_the_states_place_is_refused_without_hanging() {
+    let (_directory, state) = place();
+    std::fs::remove_file(state.join("prod.json")).unwrap();
+    std::fs::create_dir(state.join("prod.json")).unwrap();
+    is_unsafe(load(&state), "not a regular file");
+    std::fs::remove_dir(state.join("prod.json")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(state.join("prod.json")).status().unwrap();
+    assert!(made.success());
+    set_mode(&state.join("prod.json"), 0o600);
+    is_unsafe(load(&state), "not a regular file");
+}
+
+#[test]
+fn a_file_in_the_directorys_place_is_refused() {
+    let (directory, _state) = place();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    is_unsafe(load(&file), "not a directory");
+}
+
+#[test]
+fn what_is_not_there_is_not_there() {
+    let (directory, state) = place();
+    assert_eq!(JsonFileStore::open(&state).unwrap().load("other").unwrap(), None);
+    assert!(matches!(
+        JsonFileStore::open(&directory.path().join("missing")).and_then(|store| store.load("prod")),
+        Err(StoreError::Io { .. }) | Ok(None)
+    ));
+}
+
+#[test]
+fn every_failure_of_the_store_ends_in_a_remedy_and_its_exit_code() {
+    let (_directory, state) = place();
+    set_mode(&state.join("prod.json"), 0o666);
+    let failure = load(&state).unwrap_err().into_failure();
+    assert_eq!(failure.exit.number(), 5);
+    assert!(failure.hint.contains("chmod 600"), "{}", failure.hint);
+    let damaged = StoreError::Damaged { path: state.join("prod.json"), reason: "it is cut".to_owned() };
+    assert_eq!(damaged.into_failure().exit.number(), 5);
+    let newer = StoreError::Newer { path: state, schema: 9 }.into_failure();
+    assert_eq!(newer.exit.number(), 5);
+    assert!(newer.hint.contains("update"), "{}", newer.hint);
+}
