@@ -380,6 +380,10 @@ impl Transition<'_> {
     }
 
     fn emergency_ended(mut self) -> Result<KeyState, Illegal> {
+        if matches!(self.state.intent.as_ref().map(|intent| &intent.effect), Some(Effect::Reactivate { .. }))
+        {
+            return self.bad_data("taking back a revocation was begun");
+        }
         if self.state.emergency.take().is_none() {
             return self.bad_data("no emergency was declared");
         }

@@ -279,7 +279,9 @@ fn busy_elsewhere(state: &KeyState, goal: &Goal) -> Option<Refusal> {
     let refuse = |resume: &'static str, what: &'static str| Some(Refusal::Busy { resume, what });
     if state.emergency.is_some() && !matches!(goal, Goal::RevokeNow(_)) {
         // Before anything was sent to the provider an emergency can still be called off.
-        if matches!(goal, Goal::Abort) && state.pending_revocation().is_none() {
+        let effect = state.intent.as_ref().map(|intent| &intent.effect);
+        let was_sent = matches!(effect, Some(Effect::Revoke { .. } | Effect::Reactivate { .. }));
+        if matches!(goal, Goal::Abort) && !was_sent {
             return None;
         }
         return refuse("revoke-now", "an emergency revocation is under way");

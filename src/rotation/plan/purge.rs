@@ -48,6 +48,9 @@ fn delete(state: &KeyState, revoked: &RevokedCredential, view: View<'_>) -> Resu
         None => Err(Step::Observe(Question::KeyStatus(fingerprint))),
         Some(None | Some(KeyStatus::Archived)) => Ok(Step::Record(Event::Purged)),
         // Someone brought it back at the console: that is a use, and deleting it would end it.
+        Some(Some(KeyStatus::Active)) if state.intent.is_some() => {
+            Ok(Step::Record(Event::IntentDropped { reason: "the credential is active again".to_owned() }))
+        }
         Some(Some(KeyStatus::Active)) => Err(Step::Refused(Refusal::StillAccepted { fingerprint })),
         Some(Some(_)) => Ok(Step::Act(Effect::Delete { id, fingerprint })),
     }

@@ -24,6 +24,10 @@ enum Happening {
         credential: usize,
         archived: bool,
     },
+    /// A person enables it again, archived or not.
+    Enabled {
+        credential: usize,
+    },
     /// Something else writes a target.
     Overwritten {
         target: usize,
@@ -70,6 +74,7 @@ fn happening(dated: bool) -> impl Strategy<Value = Happening> {
         u32::from(dated) => Just(Happening::Reboot),
         1 => (0..6_usize, any::<bool>())
             .prop_map(|(credential, archived)| Happening::Disabled { credential, archived }),
+        1 => (0..6_usize).prop_map(|credential| Happening::Enabled { credential }),
         1 => (0..3_usize, prop::option::of(0..6_usize))
             .prop_map(|(target, credential)| Happening::Overwritten { target, credential }),
     ]
@@ -105,6 +110,7 @@ fn live(setting: &Setting, happenings: Vec<Happening>) -> (Story, Command) {
                 key.accepted_until = 0;
                 key.disabled_by_person = true;
             }
+            Happening::Enabled { credential } => story.world.keys[credential].is = KeyIs::Active,
             Happening::Overwritten { target, credential } => {
                 if target < story.world.targets.len() {
                     story.world.write_target(target, credential, true);
@@ -161,6 +167,7 @@ proptest! {
         let (mut story, _) = live(&setting, happenings);
         let [fresh, _] = FRESH;
         let suspects = rotate::rotation::plan::suspects(story.state.as_ref().unwrap(), Suspect::All);
+        let dead = story.state.as_ref().unwrap().dead.clone();
         let command =
             Command::RevokeNow { suspect: Suspect::All, replacement: Some(fresh), accept_outage: false };
         let lost = a_value_is_lost(&story, story.state.as_ref().unwrap());
@@ -183,8 +190,9 @@ proptest! {
         let active = number(state.active().fingerprint);
         prop_assert!(story.world.accepts(active), "{active} is dead: {state:#?}");
         for suspect in suspects {
-            // Of an emergency that was under way, the suspects are the ones it began with.
-            let named = state.dead.contains(&suspect);
+            // Of an emergency that was under way, the suspects are the ones it began with; and what was
+            // dead before is not looked at again, should someone have brought it back.
+            let named = state.dead.contains(&suspect) && !dead.contains(&suspect);
             prop_assert!(!named || story.world.keys[number(suspect)].is != KeyIs::Active, "{suspect} lives on");
         }
     }
@@ -227,8 +235,12 @@ proptest! {
 /// What the message of a refusal tells the operator to run.
 fn follow(refusal: &Refusal, typed: &Command, trail: &[(Command, End)], story: &Story) -> Option<Command> {
     let [_, replacement] = FRESH;
-    let emergency =
-        Command::RevokeNow { suspect: Suspect::All, replacement: Some(replacement), accept_outage: false };
+    // Where one of two cannot be looked at any more, the other one alone is the suspect.
+    let is_lost = trail.iter().any(|(_, end)| {
+        matches!(end, End::Refused(Refusal::PersonMustRevoke { .. } | Refusal::ValueMissing { .. }))
+    });
+    let suspect = if is_lost { Suspect::Old } else { Suspect::All };
+    let emergency = Command::RevokeNow { suspect, replacement: Some(replacement), accept_outage: false };
     let named = |command: &str| match command {
         "promote" => Some(Command::Promote),
         "finish" => Some(Command::Finish { accept_targets: true }),
@@ -266,6 +278,8 @@ fn follow(refusal: &Refusal, typed: &Command, trail: &[(Command, End)], story: &
         {
             Some(Command::Abort)
         }
+        // Someone brought back what was to be deleted: that is theirs to settle, and bars no rotation.
+        Refusal::StillAccepted { .. } if matches!(typed, Command::Purge) => None,
         Refusal::TakenBack { .. } | Refusal::StillAccepted { .. } => Some(typed.clone()),
         // Both are dead, or one cannot be looked at: what remains is the emergency, with a new one.
         _ => Some(emergency),

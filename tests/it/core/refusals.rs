@@ -176,6 +176,17 @@ fn the_time_to_undo_ends() {
 }
 
 #[test]
+fn a_credential_that_was_revoked_is_not_staged_again_even_where_the_provider_accepts_it() {
+    let state = revoked();
+    let mut facts = ideal(Some(&state));
+    see(&mut facts, "old", Verdict::Accepted);
+    for replace in [false, true] {
+        let goal = Goal::Stage { candidate: credential("old"), rotation: sample::rotation(), replace };
+        assert_eq!(word(&plan(Some(&state), &goal, &facts, &policy(), &over())), "-RevokedBefore");
+    }
+}
+
+#[test]
 fn a_purged_credential_stays_gone() {
     let mut state = revoked();
     if let Phase::Revoked { revoked, .. } = &mut state.phase {

@@ -196,3 +196,31 @@ fn a_slot_whose_write_failed_is_not_promoted_from() {
     well(&mut story, leaked(Suspect::Old, Some(1), false));
     assert_eq!(story.world.slots, [Some(0), Some(1)]);
 }
+
+#[test]
+fn an_emergency_that_is_taking_something_back_is_not_called_off() {
+    let mut story = promoted();
+    let mut unheard = Dice { throws: vec![180, 0, 0, 0, 0], crash_after: Some(6) };
+    assert_eq!(story.run(&leaked(Suspect::Old, None, false), &mut unheard), End::Crashed);
+    assert!(story.state.as_ref().unwrap().pending_revocation().is_some());
+    disable(&mut story, 1, KeyIs::Inactive);
+    dies(&mut story, leaked(Suspect::Old, None, false), 1);
+    let end = story.run(&Command::Abort, &mut Dice::default());
+    assert!(matches!(end, End::Refused(Refusal::Busy { resume: "revoke-now", .. })), "{end:?}");
+    let end = story.run(&leaked(Suspect::All, Some(2), false), &mut Dice::default());
+    assert!(matches!(end, End::Refused(Refusal::TakenBack { .. })), "{end:?}");
+    well(&mut story, leaked(Suspect::All, Some(2), false));
+    assert_eq!(active(&story), 2);
+}
+
+#[test]
+fn a_purge_of_a_key_that_came_back_does_not_bar_the_next_rotation() {
+    let mut story = promoted();
+    story.world.pass(3600);
+    well(&mut story, Command::Finish { accept_targets: false });
+    dies(&mut story, Command::Purge, 1);
+    story.world.keys[0].is = KeyIs::Active;
+    let end = story.run(&Command::Purge, &mut Dice::default());
+    assert_eq!(end, End::Refused(Refusal::StillAccepted { fingerprint: fingerprint(0) }));
+    well(&mut story, Command::Stage { credential: 2, replace: false });
+}

@@ -234,8 +234,10 @@ impl Run<'_> {
                 }
                 dice.crash_point()?;
                 self.facts.target_reads = None;
-                self.facts.reached_stale =
-                    matches!(self.story.state.as_ref().map(|state| &state.phase), Some(Phase::Revoked { .. }));
+                self.facts.reached_stale = matches!(
+                    self.story.state.as_ref().map(|state| &state.phase),
+                    Some(Phase::Revoked { .. })
+                );
                 self.record(&Event::TargetsWritten { outcomes }, dice)
             }
             Effect::Erase { slot, fingerprints } => {
