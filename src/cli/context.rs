@@ -7,7 +7,7 @@ use crate::clock::{self, Clock};
 use crate::config::{self, Config, Environment, Scope};
 use crate::error::Failure;
 use crate::ui::Ui;
-use crate::wiring::Surroundings;
+use crate::wiring::{self, Surroundings};
 
 /// The surroundings of one run.
 pub(super) struct Context {
@@ -20,7 +20,7 @@ pub(super) struct Context {
 impl Context {
     pub(super) fn new(global: Global, ui: Ui) -> Self {
         let clock = Rc::from(clock::from_environment());
-        Self { global, ui, environment: Environment::of_process(), clock }
+        Self { global, ui, environment: wiring::environment(), clock }
     }
 
     /// Loads the configuration, as far as `scope` asks.

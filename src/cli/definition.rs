@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 
 use crate::rotation::evidence::Item;
 use crate::ui::ColorChoice;
@@ -81,34 +81,43 @@ pub(super) struct Global {
 pub(super) enum Command {
     /// Record today's live credential; changes nothing outside
     #[command(
-        after_help = "Asks for the value without showing it. Next: `rotate stage`, once there is a new key."
+        after_help = "Asks for the value without showing it. Next: `rotate stage`, once there is a new key.",
+        mut_arg("yes", asks_nothing)
     )]
     Adopt(Adopt),
     /// Probe a new credential and store it beside the active one
     #[command(
         after_help = "Create the new key at the provider's console, then run this; it asks for the value without \
-        showing it. Next: `rotate promote`. To drop it again: `rotate abort`."
+        showing it. Next: `rotate promote`. To drop it again: `rotate abort`.",
+        mut_arg("yes", asks_nothing)
     )]
     Stage(Stage),
     /// Make the staged credential active and move every target to it
     #[command(
         after_help = "Exit 12: a target failed, and both credentials stay valid; mend it and run this again. Next, \
-        after the grace window: `rotate finish`. To go back: `rotate abort`."
+        after the grace window: `rotate finish`. To go back: `rotate abort`.",
+        mut_arg("yes", asks_nothing)
     )]
     Promote(Change),
     /// Revoke the old credential, once the evidence says that nobody uses it
     #[command(
         after_help = "Exit 10: the window is still open. Exit 11: evidence is missing, and the message says which. \
-        Nothing is revoked in either case."
+        Nothing is revoked in either case.",
+        mut_arg("yes", asks_nothing)
     )]
     Finish(Finish),
     /// Put the new credential out of use and go back to the old one
     #[command(
         after_help = "The old value is written to every target anew. The new credential is not revoked. Once a revocation \
-        was begun there is no way back but `rotate undo` after it."
+        was begun there is no way back but `rotate undo` after it.",
+        mut_arg("yes", asks_nothing)
     )]
     Abort(Change),
     /// Bring the credential that was revoked last back to life
+    #[command(
+        after_help = "After an emergency that is the key that leaked: then it asks for the key's name. To end a leaked \
+        key for good: `rotate purge`."
+    )]
     Undo(Change),
     /// Delete or archive the revoked credential for good; there is no undo
     Purge(Change),
@@ -193,7 +202,7 @@ pub(super) struct Stage {
     #[arg(long, value_name = "ID")]
     pub(super) ticket: Option<String>,
     /// Why, for the journal
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub(super) reason: Option<String>,
     #[command(flatten)]
     pub(super) safety: Safety,
@@ -229,7 +238,7 @@ pub(super) struct RevokeNow {
     #[command(flatten)]
     pub(super) key: KeyName,
     /// Why; kept in the journal
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub(super) reason: String,
     /// Which credential has leaked; where only one is live, it is the suspect
     #[arg(long, value_name = "WHICH", default_value = "old")]
@@ -335,6 +344,19 @@ pub(super) struct Man {
     /// Where to write rotate.1 and one page a command
     #[arg(value_name = "DIR")]
     pub(super) directory: PathBuf,
+}
+
+/// `--yes` where there is nothing to say yes to, so that scripts need not tell commands apart.
+fn asks_nothing(yes: Arg) -> Arg {
+    yes.help("Accepted everywhere; this command asks for no confirmation")
+}
+
+/// A reason that says something.
+fn reason(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("say why in a few words; the journal keeps it".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn acceptable_item(text: &str) -> Result<Item, String> {

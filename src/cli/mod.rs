@@ -26,7 +26,7 @@ mod value;
 use std::ffi::OsString;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches};
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use self::context::Context;
 use self::definition::{Arguments, Command};
@@ -49,15 +49,20 @@ pub fn main() -> std::process::ExitCode {
 
 fn run(arguments: Vec<OsString>) -> ExitCode {
     let wants_json = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json");
-    let parsed = definition()
-        .try_get_matches_from(arguments)
-        .and_then(|matches| Arguments::from_arg_matches(&matches));
-    let arguments = match parsed {
+    let parsed = definition().try_get_matches_from(arguments).and_then(|matches| {
+        let arguments = Arguments::from_arg_matches(&matches)?;
+        Ok((arguments, holds_a_secret(&matches)))
+    });
+    let (arguments, is_exposed) = match parsed {
         Ok(arguments) => arguments,
         Err(error) => return refused_arguments(&error, wants_json),
     };
     telemetry::start(arguments.global.verbose);
     let ui = Ui::new(arguments.global.json, arguments.global.quiet, arguments.global.color);
+    if is_exposed {
+        ui.print_failure(&secret_as_argument());
+        return ExitCode::Usage;
+    }
     let context = Context::new(arguments.global, ui);
     let result = dispatch(&context, arguments.command).and_then(|output| {
         ui.print(&output)?;
@@ -111,6 +116,14 @@ fn refused_arguments(error: &clap::Error, wants_json: bool) -> ExitCode {
         let _ = error.print();
     }
     ExitCode::Usage
+}
+
+/// Whether some argument is a key that was pasted into the wrong place: it would be kept in the journal
+/// as a reason, say, or repeated as the name of a key that is not there.
+fn holds_a_secret(matches: &ArgMatches) -> bool {
+    let mut given = matches.ids().filter_map(|id| matches.get_raw(id.as_str())).flatten();
+    given.any(|text| looks_like_a_secret(&text.to_string_lossy()))
+        || matches.subcommand().is_some_and(|(_, matches)| holds_a_secret(matches))
 }
 
 /// The parser repeats what it does not understand; a key pasted into the wrong place must not be.

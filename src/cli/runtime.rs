@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::Failure;
@@ -15,17 +16,20 @@ use crate::exit::ExitCode;
 /// # Errors
 /// The command's own, or exit 130.
 pub(super) fn run<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::unexpected("the runtime does not start").caused_by(&error))?;
-    runtime.block_on(async {
+    start()?.block_on(async {
         tokio::select! {
             biased;
             name = stop_signal() => Err(interrupted(name)),
             result = command => result,
         }
     })
+}
+
+fn start() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::unexpected("the runtime does not start").caused_by(&error))
 }
 
 /// Waits for SIGINT, SIGTERM or SIGHUP.
@@ -61,11 +65,7 @@ pub(super) fn serve<F>(
 where
     F: Future<Output = Result<(), Failure>>,
 {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::unexpected("the runtime does not start").caused_by(&error))?;
-    runtime.block_on(async {
+    start()?.block_on(async {
         let stop = Box::pin(async {
             stop_signal().await;
         });

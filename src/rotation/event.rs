@@ -76,6 +76,8 @@ pub enum Event {
     /// The revoked credential is accepted again, and a new window runs.
     Undone {
         window: Window,
+        /// How far the active value was seen to have come at each target.
+        propagation: BTreeMap<TargetId, Propagation>,
     },
     /// The revoked credential is gone for good.
     Purged,

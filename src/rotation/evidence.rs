@@ -6,10 +6,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::credential::{ReadBack, TargetId, Verdict};
+use super::credential::{TargetId, Verdict};
 use super::phase::{KeyState, Phase};
 use super::plan::{Facts, Policy};
 use super::stamp::Stamp;
+use super::standing::{Standing, standing};
 
 /// One thing that must be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -107,7 +108,8 @@ pub fn weigh(state: &KeyState, facts: &Facts, policy: &Policy, now: &Stamp) -> O
     let Phase::GraceWindow { active, window, .. } = &state.phase else {
         return None;
     };
-    let (verdict, detail) = grace(window.remaining(now).seconds, window.remaining(now).clock_went_backwards);
+    let remaining = policy.remaining(state, window, now);
+    let (verdict, detail) = grace(remaining.seconds, remaining.clock_went_backwards);
     let mut table = vec![Evidence { item: Item::Grace, verdict, detail }];
     let (verdict, detail) = targets(state, facts, policy);
     table.push(Evidence { item: Item::Targets, verdict, detail });
@@ -157,24 +159,16 @@ fn grace(remaining_seconds: u64, clock_went_backwards: bool) -> (Finding, String
 }
 
 fn targets(state: &KeyState, facts: &Facts, policy: &Policy) -> (Finding, String) {
-    let active = state.active().fingerprint;
     let Some(reads) = &facts.target_reads else {
         return (Finding::Unknown, "the targets were not read back".to_owned());
     };
     let (mut other, mut unknown, mut believed) = (Vec::new(), Vec::new(), Vec::new());
     for target in &policy.targets {
-        match reads.get(target) {
-            Some(ReadBack::Holds(fingerprint)) if *fingerprint == active => {}
-            Some(ReadBack::Holds(fingerprint)) => other.push(format!("{target} holds {fingerprint}")),
-            Some(ReadBack::Absent) => other.push(format!("{target} holds no value")),
-            Some(ReadBack::NotReadable) if state.phase.has_settled(target) => believed.push(target),
-            Some(ReadBack::NotReadable) => {
-                unknown.push(format!(
-                    "{target}: not written in this window, and it cannot be read; `promote` writes it"
-                ));
-            }
-            Some(ReadBack::Unknown(reason)) => unknown.push(format!("{target}: {reason}")),
-            None => unknown.push(format!("{target}: not read")),
+        match standing(state, target, reads.get(target)) {
+            Standing::Settled => {}
+            Standing::Believed => believed.push(target),
+            Standing::Astray(reason) => other.push(reason),
+            Standing::Unwritten(reason) | Standing::Unread(reason) => unknown.push(reason),
         }
     }
     if !other.is_empty() {

@@ -64,9 +64,14 @@ pub struct Remaining {
 impl Window {
     /// The time that must still pass, by the clock that says least has passed.
     pub fn remaining(&self, now: &Stamp) -> Remaining {
+        self.remaining_of(self.length_seconds, now)
+    }
+
+    /// The same for a window that must be longer than it was when it opened.
+    pub fn remaining_of(&self, length_seconds: u64, now: &Stamp) -> Remaining {
         let passed = elapsed(&self.opened_at, now);
         Remaining {
-            seconds: self.length_seconds.saturating_sub(passed.seconds),
+            seconds: length_seconds.saturating_sub(passed.seconds),
             clock_went_backwards: passed.went_backwards,
         }
     }

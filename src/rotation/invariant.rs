@@ -52,7 +52,7 @@ pub fn allows(state: &KeyState, event: &Event) -> Result<(), Violation> {
             }
             has_proof(state, *fingerprint, proof)
         }
-        Event::GraceOpened { window, .. } | Event::Undone { window }
+        Event::GraceOpened { window, .. } | Event::Undone { window, .. }
             if window.floor_seconds < state.longest_job_seen_seconds =>
         {
             broken(6, "the grace window is shorter than the longest job seen")

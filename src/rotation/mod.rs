@@ -14,4 +14,5 @@ pub mod invariant;
 pub mod phase;
 pub mod plan;
 pub mod stamp;
+pub mod standing;
 pub mod transition;

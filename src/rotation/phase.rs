@@ -282,6 +282,19 @@ impl KeyState {
             if revoked.credential.fingerprint == fingerprint && !revoked.purged)
     }
 
+    /// Whether this is the credential that the last rotation ended with.
+    pub fn ended_with(&self, fingerprint: Fingerprint) -> bool {
+        matches!(&self.phase, Phase::Revoked { revoked, .. } if revoked.credential.fingerprint == fingerprint)
+    }
+
+    /// Whether an `undo` was begun; every other reactivation takes back a revocation that is under way.
+    pub fn is_undoing(&self) -> bool {
+        match self.intent.as_ref().map(|intent| &intent.effect) {
+            Some(Effect::Reactivate { fingerprint, .. }) => self.ended_with(*fingerprint),
+            _ => false,
+        }
+    }
+
     /// Whether storing or erasing a value was begun in the slot that is not active: what lies there may
     /// not be what the phase says.
     pub fn other_slot_is_in_doubt(&self) -> bool {
@@ -320,7 +333,9 @@ impl KeyState {
 
     /// Whether both credentials may be used right now: consumers are moving from one to the other.
     pub fn both_valid(&self) -> bool {
-        self.phase.retiring().is_some_and(|retiring| !self.dead.contains(&retiring.fingerprint))
-            && self.pending_revocation().is_none()
+        let is_fit = |credential: &Credential| {
+            !self.dead.contains(&credential.fingerprint) && !self.is_suspect(credential.fingerprint)
+        };
+        self.phase.retiring().is_some_and(is_fit) && self.pending_revocation().is_none()
     }
 }

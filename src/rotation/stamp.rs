@@ -1,7 +1,7 @@
 //! Moments and the time between them, for clocks that lie.
 //!
 //! A wall clock can be set, a machine can sleep or reboot, a provider's clock is its own. A
-//! [`Stamp`] keeps every measure at hand; [`elapsed_seconds`] believes the one that says least.
+//! [`Stamp`] keeps every measure at hand; [`elapsed`] believes the one that says least.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

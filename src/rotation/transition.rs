@@ -69,7 +69,7 @@ impl Transition<'_> {
             Event::RolledBack { targets } => self.rolled_back(&targets),
             Event::Revoked { fingerprint, proof } => self.revoked(fingerprint, &proof),
             Event::RevocationUndone { fingerprint, .. } => self.revocation_undone(fingerprint),
-            Event::Undone { window } => self.undone(window),
+            Event::Undone { window, propagation } => self.undone(window, propagation),
             Event::Purged => self.purged(),
             Event::EmergencyDeclared { emergency } => {
                 let mut next = self.state;
@@ -109,8 +109,8 @@ impl Transition<'_> {
                 *slot == other_slot && credential.fingerprint != state.active().fingerprint
             }
             Effect::WriteTargets { fingerprint, .. } => {
-                let has_left_some =
-                    matches!(state.phase, Phase::Revoked { .. }) && !state.stale_targets.is_empty();
+                let at_rest = matches!(state.phase, Phase::Idle { .. } | Phase::Revoked { .. });
+                let has_left_some = at_rest && !state.stale_targets.is_empty();
                 (matches!(state.phase, Phase::Promoted { .. }) || has_left_some)
                     && *fingerprint == state.active().fingerprint
             }
@@ -226,7 +226,9 @@ impl Transition<'_> {
             Phase::Promoted { propagation, .. } | Phase::GraceWindow { propagation, .. } => {
                 propagation.extend(outcomes);
             }
-            Phase::Revoked { .. } if !self.state.stale_targets.is_empty() => self.reached(outcomes),
+            Phase::Idle { .. } | Phase::Revoked { .. } if !self.state.stale_targets.is_empty() => {
+                self.reached(outcomes);
+            }
             _ => return self.wrong_phase(),
         }
         self.state.intent = None;
@@ -327,7 +329,13 @@ impl Transition<'_> {
                 let active = phase.active().clone();
                 Phase::Revoked { active: active.clone(), revoked: revoked(active), rotation }
             }
-            phase if self.is_set_aside(fingerprint) => phase,
+            phase if self.is_set_aside(fingerprint) => {
+                let emergency = self.state.emergency.as_ref();
+                if let Some(rotation) = emergency.map(|emergency| emergency.rotation.clone()) {
+                    self.end(rotation, Ending::Emergency);
+                }
+                phase
+            }
             _ => return self.wrong_phase(),
         };
         self.state.set_aside.retain(|aside| aside.fingerprint != fingerprint);
@@ -345,7 +353,11 @@ impl Transition<'_> {
         Ok(self.state)
     }
 
-    fn undone(mut self, window: Window) -> Result<KeyState, Illegal> {
+    fn undone(
+        mut self,
+        window: Window,
+        propagation: BTreeMap<TargetId, Propagation>,
+    ) -> Result<KeyState, Illegal> {
         let Phase::Revoked { active, revoked, rotation } = self.state.phase.clone() else {
             return self.wrong_phase();
         };
@@ -362,7 +374,7 @@ impl Transition<'_> {
             Phase::Idle { active }
         } else {
             let retiring = revoked.credential;
-            let propagation = BTreeMap::new();
+            self.state.stale_targets.clear();
             Phase::GraceWindow { active, retiring, rotation, propagation, window }
         };
         self.state.intent = None;
@@ -380,8 +392,10 @@ impl Transition<'_> {
     }
 
     fn emergency_ended(mut self) -> Result<KeyState, Illegal> {
-        if matches!(self.state.intent.as_ref().map(|intent| &intent.effect), Some(Effect::Reactivate { .. }))
-        {
+        // An `undo` that was begun goes on afterwards; a revocation that is taken back is this emergency's.
+        let effect = self.state.intent.as_ref().map(|intent| &intent.effect);
+        let is_reactivating = matches!(effect, Some(Effect::Reactivate { .. }));
+        if is_reactivating && !self.state.is_undoing() {
             return self.bad_data("taking back a revocation was begun");
         }
         if self.state.emergency.take().is_none() {

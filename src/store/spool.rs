@@ -14,15 +14,15 @@ use super::{StoreError, hex, safety};
 use crate::durable;
 use crate::rotation::event::Event;
 
-/// Room for one event with many targets.
+/// Room for the events of an emergency with many targets.
 const BYTES: usize = 16 << 10;
 
-/// The outcome that could not be written.
+/// Outcomes that could not be written, in their order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
-    /// The generation of the state to which the event belongs.
+    /// The generation of the state that these events follow.
     pub generation: u64,
-    pub event: Event,
+    pub events: Vec<Event>,
 }
 
 #[derive(Serialize, Deserialize)]

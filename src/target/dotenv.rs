@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 
-use super::file::{Locks, Original, held, resolve};
+use super::file::{Locks, Original, exposure, held, resolve};
 use super::{Target, TargetError};
 use crate::rotation::credential::{ReadBack, TargetId};
 use crate::secret::Secret;
@@ -91,6 +91,10 @@ impl Target for DotenvTarget {
         let original = open(&self.path)?;
         original.check_writable()?;
         document::check(original.bytes(), &self.variable).map_err(|unclear| self.refuse(unclear))
+    }
+
+    fn warning(&self) -> Option<String> {
+        exposure(&self.path)
     }
 
     async fn write(&self, value: &Secret) -> Result<(), TargetError> {

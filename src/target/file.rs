@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
-pub(super) use original::{Locks, Original, resolve};
+pub(super) use original::{Locks, Original, exposure, resolve};
 
 use super::{Target, TargetError};
 use crate::rotation::credential::{ReadBack, TargetId};
@@ -78,6 +78,10 @@ impl Target for FileTarget {
         let original = Original::open(&resolve(&self.path)?)?;
         original.check_writable()?;
         self.line_end(&original).map(|_| ())
+    }
+
+    fn warning(&self) -> Option<String> {
+        exposure(&self.path)
     }
 
     async fn write(&self, value: &Secret) -> Result<(), TargetError> {

@@ -1,5 +1,6 @@
 //! Where consumers read the active value: the port, and one file per kind of place.
 
+pub mod aws_secrets_manager;
 pub mod command;
 pub mod dotenv;
 pub mod file;
@@ -35,6 +36,11 @@ pub trait Target {
 
     /// Whether a write could work, as far as can be told without writing.
     async fn check(&self) -> Result<(), TargetError>;
+
+    /// What is unwise about the place, though a write would work; asked before the first write.
+    fn warning(&self) -> Option<String> {
+        None
+    }
 
     /// Puts the value where consumers read it.
     async fn write(&self, value: &Secret) -> Result<(), TargetError>;

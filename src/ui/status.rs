@@ -49,6 +49,13 @@ pub fn block(overview: &Overview, paint: Paint) -> String {
         lines.push(("interrupted", paint.yellow(&text)));
     }
     credentials(overview, &mut lines);
+    for aside in &overview.set_aside {
+        let text = format!(
+            "{} …{} perhaps still accepted; end it with `rotate revoke-now {} --suspect new --reason …`",
+            aside.fingerprint, aside.last4, overview.key
+        );
+        lines.push(("set aside", text));
+    }
     for target in &overview.propagation {
         let reason = target.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
         lines.push(("target", format!("{}: {}{reason}", target.target, target.state)));
@@ -93,10 +100,11 @@ fn credentials(overview: &Overview, lines: &mut Vec<(&str, String)>) {
         lines.push(("retiring", format!("{} {how}", of(retiring))));
     }
     if let Some(revoked) = &overview.revoked {
-        let undo = match (&revoked.undo_until, revoked.purged) {
-            (_, true) => "; purged for good".to_owned(),
-            (Some(until), _) => format!("; `rotate undo {}` until {until:.0}", overview.key),
-            (None, _) => String::new(),
+        let undo = match &revoked.undo_until {
+            _ if revoked.purged => "; purged for good".to_owned(),
+            _ if revoked.leaked => format!("; it leaked: `rotate purge {}` ends it for good", overview.key),
+            Some(until) => format!("; `rotate undo {}` until {until:.0}", overview.key),
+            None => String::new(),
         };
         let text = format!("{} …{} at {:.0}{undo}", revoked.fingerprint, revoked.last4, revoked.revoked_at);
         lines.push(("revoked", text));

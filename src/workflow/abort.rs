@@ -15,7 +15,7 @@ pub async fn abort(ports: &Ports, dry_run: bool) -> Result<Report, Failure> {
     operation::run(
         ports,
         errand,
-        "aborted: the old credential is active; the new one is kept out of use but is not revoked",
+        "aborted: the old credential is active; the new one is out of use, but perhaps still accepted",
     )
     .await
 }

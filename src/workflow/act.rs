@@ -12,7 +12,7 @@ use crate::provider::Outcome;
 use crate::rotation::credential::{Credential, ReadBack, SlotName, TargetId, TargetSet};
 use crate::rotation::effect::Effect;
 use crate::rotation::event::Event;
-use crate::rotation::phase::{Phase, Propagation};
+use crate::rotation::phase::{KeyState, Phase, Propagation};
 use crate::secret::{Fingerprint, Secret};
 use crate::slots::SlotError;
 use crate::target::Target;
@@ -55,7 +55,7 @@ pub(super) async fn perform(drive: &mut Drive<'_, '_>, effect: Effect) -> Result
             drive.ports.narrator.waiting(&format!("reactivating {fingerprint} ({id}) …"));
             drop(drive.locked.hold(drive.ports)?);
             let outcome = drive.ports.provider.reactivate(&id).await;
-            let takes_back = !matches!(drive.state().map(|state| &state.phase), Some(Phase::Revoked { .. }));
+            let takes_back = !drive.state().is_some_and(KeyState::is_undoing);
             if takes_back && matches!(outcome, Outcome::Done(())) {
                 drive.facts.taken_back = Some(why_taken_back(drive, fingerprint));
             }
@@ -147,6 +147,9 @@ async fn write_targets(
     let mut outcomes = write_all(&local, &value).await;
     drop(hold);
     outcomes.extend(write_all(&remote, &value).await);
+    if !remote.is_empty() {
+        mend_if_overtaken(drive, &remote, fingerprint).await?;
+    }
     crash::point("after the effect");
     for (target, outcome) in &outcomes {
         if let Propagation::Failed { reason } = outcome {
@@ -158,8 +161,37 @@ async fn write_targets(
     }
     drive.facts.target_reads = None;
     drive.facts.reached_stale =
-        matches!(drive.state().map(|state| &state.phase), Some(Phase::Revoked { .. }));
+        matches!(drive.state().map(|state| &state.phase), Some(Phase::Idle { .. } | Phase::Revoked { .. }));
     drive.record(&Event::TargetsWritten { outcomes })
+}
+
+/// Nobody can be kept from committing while a program or a network takes its time. Where an emergency went
+/// on meanwhile, what was just written may be dead: the value that is active by now is written over it.
+async fn mend_if_overtaken(
+    drive: &mut Drive<'_, '_>,
+    targets: &[&dyn Target],
+    written: Fingerprint,
+) -> Result<(), Failure> {
+    let mut newest = written;
+    loop {
+        let overtaken = match drive.locked.hold(drive.ports) {
+            Err(failure) if failure.exit == ExitCode::Locked => failure,
+            // A disk that fails is met again, and told of, where the outcome is written.
+            Ok(_) | Err(_) => return Ok(()),
+        };
+        let active = drive.state().map(|state| state.active().fingerprint);
+        let Some(active) = active.filter(|active| *active != newest) else {
+            return Err(overtaken);
+        };
+        let value = drive.materials.get(active, drive.locked.state(), &*drive.ports.slots).await;
+        let value = value.map_err(|reason| overtaken.clone().because(reason))?;
+        for (target, outcome) in write_all(targets, &value).await {
+            if !outcome.is_settled() {
+                drive.ports.narrator.warn(&format!("{target} may hold a dead value: {}", outcome.name()));
+            }
+        }
+        newest = active;
+    }
 }
 
 /// Writes targets side by side.

@@ -17,6 +17,11 @@ use crate::secret::Secret;
 pub async fn adopt(ports: &Ports, value: Secret, dry_run: bool) -> Result<Report, Failure> {
     let candidate = operation::candidate(ports, &value)?;
     let settings = &ports.settings;
+    if let Some(other) = settings.policy.holder(candidate.fingerprint, &ports.clock.now()) {
+        ports.narrator.warn(&format!(
+            "the key `{other}` uses the same credential; it is revoked only when both have left it"
+        ));
+    }
     let is_adopted = decode_record(&*ports.store, &settings.key)?.is_some();
     // The plan then only compares the value with the active one.
     let slot = if is_adopted { SlotName::Primary } else { slot_for(ports, &value).await? };

@@ -1,7 +1,5 @@
 //! The loop that moves a key towards a goal, one step at a time.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -12,7 +10,7 @@ use super::{act, observe};
 use crate::error::Failure;
 use crate::rotation::effect::{Effect, Intent};
 use crate::rotation::event::{Event, Proof};
-use crate::rotation::evidence::{self, Item};
+use crate::rotation::evidence;
 use crate::rotation::phase::{Direction, KeyState};
 use crate::rotation::plan::{Facts, Goal, Refusal, Step, Wait, plan};
 use crate::rotation::stamp::{Stamp, elapsed, plus_seconds};
@@ -39,8 +37,8 @@ pub(super) struct Drive<'a, 'lock> {
     pub(super) provider_time: Option<(Timestamp, Stamp)>,
     /// When the provider confirmed the last revocation or reactivation.
     pub(super) confirmed_at: Option<Stamp>,
-    /// Wait for a person without a limit.
-    pub(super) patient: bool,
+    /// Come back at once where a person must act: whoever waits for one does so with the lock free.
+    pub(super) leaves_person: bool,
 }
 
 impl<'a, 'lock> Drive<'a, 'lock> {
@@ -58,7 +56,7 @@ impl<'a, 'lock> Drive<'a, 'lock> {
             facts: Facts::default(),
             provider_time: None,
             confirmed_at: None,
-            patient: false,
+            leaves_person: false,
         }
     }
 
@@ -140,9 +138,6 @@ impl<'a, 'lock> Drive<'a, 'lock> {
         Some(json!({ "table": table, "accepted_unknown": accepted }))
     }
 }
-
-/// The items of evidence that `--accept-unknown` names.
-pub type AcceptedItems = BTreeSet<Item>;
 
 fn without_provider(stamp: &Stamp) -> Stamp {
     stamp.clone().with_provider(None)

@@ -214,7 +214,7 @@ fn succeed(
             facts.confirmed_calls.insert(*fingerprint);
             facts.probes.remove(fingerprint);
             let takes_back = matches!(effect, Effect::Reactivate { .. })
-                && !matches!(state.as_ref().map(|state| &state.phase), Some(Phase::Revoked { .. }));
+                && !state.as_ref().is_some_and(|state| state.ended_with(*fingerprint));
             if takes_back {
                 facts.taken_back = Some("a revocation that was begun is taken back".to_owned());
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::driver::Arrival;
 use super::locked_state::LockedState;
 use super::materials::Materials;
+use super::observe;
 use super::operation::{self, Report};
 use super::ports::Ports;
 use crate::error::Failure;
@@ -18,7 +19,7 @@ const SUMMARY: &str = "finished: the provider refuses the old credential, and th
 const COUNTDOWN_SECONDS: u64 = 10;
 /// Between two looks at an open window: it only closes by time, and each look probes the provider.
 const WINDOW_RECHECK_SECONDS: u64 = 300;
-/// The pause after evidence was missing, doubled up to the limit.
+/// The pause after evidence was missing or a person had not acted yet, doubled up to the limit.
 const FIRST_RECHECK_SECONDS: u64 = 5;
 const RECHECK_LIMIT_SECONDS: u64 = 300;
 
@@ -43,6 +44,7 @@ pub async fn finish(ports: &Ports, options: &Options) -> Result<Report, Failure>
         return operation::rehearse(ports, &goal);
     }
     let mut recheck_seconds = FIRST_RECHECK_SECONDS;
+    let mut has_asked = false;
     loop {
         let lock = operation::lock(ports, &goal, ports.settings.lock_wait).await?;
         let mut locked = LockedState::open(ports, &lock)?;
@@ -50,7 +52,7 @@ pub async fn finish(ports: &Ports, options: &Options) -> Result<Report, Failure>
         let mut materials = Materials::default();
         let (arrival, facts) =
             operation::drive(ports, &mut locked, &goal, &mut materials, options.wait).await?;
-        let pause_seconds = match &arrival {
+        match &arrival {
             Arrival::Done => {
                 let evidence = Some(weighed(before.as_ref(), &facts, ports));
                 let is_over = before.as_ref() == locked.state();
@@ -65,15 +67,20 @@ pub async fn finish(ports: &Ports, options: &Options) -> Result<Report, Failure>
             }
             Arrival::Refused(Refusal::EvidenceMissing { table }) if options.wait => {
                 ports.narrator.say(&format!("waiting for evidence: {}", lacking(table, options, ports)));
-                let pause_seconds = recheck_seconds;
-                recheck_seconds = (recheck_seconds * 2).min(RECHECK_LIMIT_SECONDS);
-                pause_seconds
+            }
+            Arrival::Refused(Refusal::PersonMustRevoke { fingerprint }) if options.wait => {
+                if !has_asked {
+                    observe::ask_person(ports, locked.state(), *fingerprint);
+                    has_asked = true;
+                }
+                ports.narrator.waiting("waiting for a person to disable the old key at the console …");
             }
             _ => return Err(operation::unfinished(&arrival, &goal, ports, &locked)),
-        };
+        }
         drop(locked);
         drop(lock);
-        ports.clock.sleep(Duration::from_secs(pause_seconds)).await;
+        ports.clock.sleep(Duration::from_secs(recheck_seconds)).await;
+        recheck_seconds = (recheck_seconds * 2).min(RECHECK_LIMIT_SECONDS);
     }
 }
 

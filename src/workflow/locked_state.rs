@@ -37,6 +37,10 @@ pub(super) struct LockedState<'lock> {
     /// In an emergency a failing disk does not stop the revocation; what failed is kept here.
     tolerant: bool,
     problems: Vec<String>,
+    /// The generation on disk.
+    saved_generation: u64,
+    /// What happened since, where an emergency goes on past a disk that fails.
+    unsaved: Vec<Event>,
 }
 
 impl<'lock> LockedState<'lock> {
@@ -85,7 +89,16 @@ impl<'lock> LockedState<'lock> {
                 (Some(record), Some(version))
             }
         };
-        Ok(Self { record, version, _right: right, tolerant, problems: Vec::new() })
+        let saved_generation = record.as_ref().map_or(0, |record: &Record| record.generation);
+        Ok(Self {
+            record,
+            version,
+            _right: right,
+            tolerant,
+            problems: Vec::new(),
+            saved_generation,
+            unsaved: Vec::new(),
+        })
     }
 
     pub(super) fn state(&self) -> Option<&KeyState> {
@@ -161,12 +174,42 @@ impl<'lock> LockedState<'lock> {
     pub(super) fn hold(&mut self, ports: &Ports) -> Result<Option<Hold>, Failure> {
         match ports.store.hold(&ports.settings.key, self.version.as_ref()) {
             Ok(Some(hold)) => Ok(Some(hold)),
-            Ok(None) => Err(conflict(ports)),
+            Ok(None) => Err(self.overtaken(ports)),
             Err(error) if self.tolerant => {
                 self.problem(ports, format!("other commands could not be kept away: {error}"));
                 Ok(None)
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The failure of a command that was overtaken, which from now on speaks of the state as it is.
+    fn overtaken(&mut self, ports: &Ports) -> Failure {
+        if let Ok(Some(decoded)) = decode_record(&*ports.store, &ports.settings.key) {
+            self.record = Some(decoded.record);
+        }
+        conflict(ports)
+    }
+
+    /// The same where the journal tells of an event that did not become part of the state: it is said
+    /// there, too.
+    fn not_committed(&mut self, ports: &Ports, refused: &Record) -> Failure {
+        let failure = self.overtaken(ports);
+        let Some(head) = &refused.journal else {
+            return failure;
+        };
+        let draft = Draft {
+            at: ports.clock.now(),
+            by: Actor::of_this_process("(overtaken)"),
+            rotation: refused.state.phase.rotation().map(|rotation| rotation.id.clone()),
+            event: "not_committed".to_owned(),
+            data: json!({ "sequence": head.sequence }),
+        };
+        match ports.journal.append(draft, None) {
+            Ok(_) => failure,
+            Err(error) => {
+                failure.because(format!("entry {} of the journal did not happen ({error})", head.sequence))
+            }
         }
     }
 
@@ -177,19 +220,41 @@ impl<'lock> LockedState<'lock> {
         let failure: Failure = match swap {
             Swap::Committed(version) => {
                 self.version = Some(version);
+                self.saved_generation = record.generation;
                 self.record = Some(record);
-                return Ok(());
+                return self.saved(ports);
             }
-            Swap::Conflict => return Err(conflict(ports)),
+            Swap::Conflict => return Err(self.not_committed(ports, &record)),
             Swap::Unknown(error) => self.unknown(ports, &record, error),
             Swap::Failed(error) => error.into(),
         };
         if self.tolerant {
-            self.problem(ports, format!("the state was not written: {failure}"));
+            self.unsaved.push(event.clone());
+            let note = Note { generation: self.saved_generation, events: self.unsaved.clone() };
+            let noted = match ports.spool.write(&note) {
+                Ok(()) => "it is noted, and the next command takes it in".to_owned(),
+                Err(error) => format!("it could not be noted either ({error})"),
+            };
+            self.problem(
+                ports,
+                format!(
+                    "the state was not written, so `rotate key` may give a dead value: {failure}; {noted}"
+                ),
+            );
             self.record = Some(record);
             return Ok(());
         }
         Err(self.spool(ports, event, failure))
+    }
+
+    /// Once the state is on disk again, what was noted meanwhile is part of it.
+    fn saved(&mut self, ports: &Ports) -> Result<(), Failure> {
+        if !std::mem::take(&mut self.unsaved).is_empty()
+            && let Err(error) = ports.spool.clear()
+        {
+            self.problem(ports, format!("an outdated note stays in the spool: {error}"));
+        }
+        Ok(())
     }
 
     /// A write whose durability is unknown: the file is read again, and nothing is claimed.
@@ -245,7 +310,7 @@ impl<'lock> LockedState<'lock> {
         let Some(record) = &self.record else {
             return failure;
         };
-        let note = Note { generation: record.generation, event: event.clone() };
+        let note = Note { generation: record.generation, events: vec![event.clone()] };
         match ports.spool.write(&note) {
             Ok(()) => failure.because("what was done is noted in the spool, and the next command takes it in"),
             Err(error) => failure.because(format!(
@@ -259,12 +324,16 @@ impl<'lock> LockedState<'lock> {
         let Some(note) = ports.spool.read()? else {
             return Ok(());
         };
-        let fits = self.record.as_ref().is_some_and(|record| record.generation == note.generation)
-            && transition::apply(self.state(), &note.event).is_ok();
-        if fits {
-            ports.narrator.say(&format!("taking in what an earlier command did: {}", note.event.name()));
-            let seen = Some(("from_spool", Value::Bool(true)));
-            self.commit(ports, "(spool)", &note.event, seen, &ports.clock.now())?;
+        let belongs = self.record.as_ref().is_some_and(|record| record.generation == note.generation);
+        let applied = note.events.iter().try_fold(self.state().cloned(), |state, event| {
+            transition::apply(state.as_ref(), event).map(Some)
+        });
+        if belongs && applied.is_ok() {
+            for event in &note.events {
+                ports.narrator.say(&format!("taking in what an earlier command did: {}", event.name()));
+                let seen = Some(("from_spool", Value::Bool(true)));
+                self.commit(ports, "(spool)", event, seen, &ports.clock.now())?;
+            }
         }
         ports.spool.clear()?;
         Ok(())

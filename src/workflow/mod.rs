@@ -12,6 +12,7 @@ pub mod dry_run;
 pub mod finish;
 mod locked_state;
 mod materials;
+mod neighbours;
 mod observe;
 pub mod operation;
 pub mod overview;
@@ -25,3 +26,4 @@ pub mod stage;
 pub mod undo;
 
 pub use locked_state::decode_record;
+pub use neighbours::held_by;

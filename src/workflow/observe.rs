@@ -5,16 +5,15 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::driver::Drive;
+use super::ports::Ports;
 use crate::provider::probe::{self, ProbeSettings, Settled};
 use crate::provider::{Outcome, Ping};
 use crate::rotation::credential::{Identity, Verdict};
 use crate::rotation::effect::Effect;
+use crate::rotation::phase::KeyState;
 use crate::rotation::plan::{Goal, Question};
 use crate::rotation::stamp::elapsed;
 use crate::secret::Fingerprint;
-
-/// Longer than any person is waited for.
-const PATIENCE: Duration = Duration::from_secs(30 * 86_400);
 
 /// Answers one question by adding to the drive's facts. What cannot be told is a fact, too.
 pub(super) async fn answer(drive: &mut Drive<'_, '_>, question: Question) {
@@ -59,6 +58,7 @@ async fn probe_now(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {
 
 /// Without the value nothing can be probed, and that is no verdict.
 fn not_at_hand(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint, reason: String) {
+    drive.ports.narrator.warn(&format!("{fingerprint} cannot be probed: {reason}"));
     drive.facts.probes.insert(fingerprint, Verdict::Unknown);
     drive.facts.probe_details.insert(fingerprint, reason.clone());
     drive.facts.missing_values.insert(fingerprint, reason);
@@ -108,20 +108,28 @@ async fn await_rejection(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint, li
     take(drive, fingerprint, awaited.settled);
 }
 
-async fn await_person(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {
-    let last4 = drive
-        .state()
+/// Tells a person which key to disable, and where.
+pub(super) fn ask_person(ports: &Ports, state: Option<&KeyState>, fingerprint: Fingerprint) {
+    let last4 = state
         .and_then(|state| state.credential(fingerprint))
         .map(|credential| credential.last4.clone())
         .unwrap_or_default();
-    drive.ports.narrator.warn(&format!(
+    ports.narrator.warn(&format!(
         "no admin key is configured: disable the key that ends in {last4} by hand at {}",
-        drive.ports.provider.console_page()
+        ports.provider.console_page()
     ));
-    let limit = if drive.patient { PATIENCE } else { drive.ports.settings.manual_revoke_wait };
+}
+
+async fn await_person(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {
+    if drive.leaves_person {
+        drive.facts.waited_for_person.insert(fingerprint);
+        return;
+    }
+    ask_person(drive.ports, drive.state(), fingerprint);
+    let limit = drive.ports.settings.manual_revoke_wait;
     await_rejection(drive, fingerprint, limit, "a person to disable the old key at the console").await;
     drive.facts.waited_for_person.insert(fingerprint);
-    // A person may take days: what was seen of the active one before is no news any more.
+    // A person may take long: what was seen of the active one before is no news any more.
     if let Some(active) = drive.state().map(|state| state.active().fingerprint) {
         drive.facts.probes.remove(&active);
     }
@@ -177,6 +185,11 @@ async fn key_status(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {
 }
 
 async fn check_targets(drive: &mut Drive<'_, '_>) {
+    for target in &drive.ports.targets {
+        if let Some(warning) = target.warning() {
+            drive.ports.narrator.warn(&format!("{}: {warning}", target.id()));
+        }
+    }
     let checks = drive.ports.targets.iter().map(|target| async {
         let result = target.check().await;
         result.err().map(|error| (target.id().clone(), format!("{error}; {}", error.remedy)))

@@ -89,16 +89,16 @@ pub(super) fn rehearse(ports: &Ports, goal: &Goal) -> Result<Report, Failure> {
     Ok(Report { plan: Some(plan), ..report(ports, record, summary) })
 }
 
-/// One drive; the facts tell what it saw.
+/// One drive; the facts tell what it saw. With `leaves_person`, it is the caller who waits for a person.
 pub(super) async fn drive(
     ports: &Ports,
     locked: &mut LockedState<'_>,
     goal: &Goal,
     materials: &mut Materials,
-    patient: bool,
+    leaves_person: bool,
 ) -> Result<(Arrival, Facts), Failure> {
     let mut drive = Drive::new(ports, locked, goal, materials);
-    drive.patient = patient;
+    drive.leaves_person = leaves_person;
     let arrival = drive.run().await;
     let facts = std::mem::take(&mut drive.facts);
     let arrival = arrival.map_err(|failure| match locked.record() {

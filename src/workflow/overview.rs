@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::rotation::credential::{Credential, SlotName};
-use crate::rotation::phase::{Direction, KeyState, Phase};
+use crate::rotation::phase::{Direction, Ending, KeyState, Phase, Rotation};
 use crate::rotation::stamp::{Stamp, plus_seconds};
 use crate::store::format::Record;
 
@@ -34,6 +34,8 @@ pub struct Overview {
     pub outage: bool,
     /// Consumers are being moved back to the old credential.
     pub rolling_back: bool,
+    /// Credentials that an abort put aside: perhaps still accepted by the provider.
+    pub set_aside: Vec<ShownAside>,
     /// The retiring credential is dead already: it was revoked by order before this rotation.
     pub retiring_is_dead: bool,
     pub generation: Option<u64>,
@@ -51,6 +53,14 @@ pub struct Shown {
     pub provider_key_id: Option<String>,
 }
 
+/// A credential that lies in no slot any more.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShownAside {
+    pub fingerprint: String,
+    pub last4: String,
+    pub provider_key_id: Option<String>,
+}
+
 /// The revoked credential.
 #[derive(Clone, Debug, Serialize)]
 pub struct ShownRevoked {
@@ -59,6 +69,8 @@ pub struct ShownRevoked {
     pub provider_key_id: Option<String>,
     pub revoked_at: Timestamp,
     pub undo_until: Option<Timestamp>,
+    /// It was revoked in an emergency: to bring it back is to bring a leaked key back.
+    pub leaked: bool,
     pub purged: bool,
 }
 
@@ -120,6 +132,7 @@ impl Overview {
             emergency: false,
             outage: false,
             rolling_back: false,
+            set_aside: Vec::new(),
             retiring_is_dead: false,
             generation: None,
             problem: None,
@@ -162,6 +175,7 @@ impl Overview {
             emergency: state.emergency.is_some(),
             outage: state.outage,
             rolling_back: matches!(state.phase, Phase::Promoted { direction: Direction::Back, .. }),
+            set_aside: state.set_aside.iter().map(aside).collect(),
             retiring_is_dead: state
                 .phase
                 .retiring()
@@ -217,6 +231,20 @@ fn shown(credential: &Credential, slot: SlotName) -> Shown {
     }
 }
 
+/// The emergency in which the revoked credential was revoked, if it was in one.
+pub(super) fn emergency_over(state: &KeyState) -> Option<&Rotation> {
+    let last = state.last_rotation.as_ref().filter(|last| last.ended == Ending::Emergency)?;
+    matches!(state.phase, Phase::Revoked { .. }).then_some(&last.rotation)
+}
+
+fn aside(credential: &Credential) -> ShownAside {
+    ShownAside {
+        fingerprint: credential.fingerprint.to_string(),
+        last4: credential.last4.clone(),
+        provider_key_id: credential.provider_key_id.as_ref().map(|id| id.0.clone()),
+    }
+}
+
 fn revoked(state: &KeyState) -> Option<ShownRevoked> {
     let Phase::Revoked { revoked, .. } = &state.phase else {
         return None;
@@ -227,6 +255,7 @@ fn revoked(state: &KeyState) -> Option<ShownRevoked> {
         provider_key_id: revoked.credential.provider_key_id.as_ref().map(|id| id.0.clone()),
         revoked_at: revoked.revoked_at,
         undo_until: revoked.undo_until,
+        leaked: emergency_over(state).is_some(),
         purged: revoked.purged,
     })
 }
@@ -284,7 +313,7 @@ fn next(state: &KeyState) -> &str {
         return &intent.command;
     }
     match &state.phase {
-        Phase::Revoked { .. } if !state.stale_targets.is_empty() => "promote",
+        Phase::Idle { .. } | Phase::Revoked { .. } if !state.stale_targets.is_empty() => "promote",
         Phase::SecondaryStaged { .. } => "promote",
         Phase::Promoted { direction: Direction::Forward, .. } => "promote",
         Phase::Promoted { direction: Direction::Back, .. } => "abort",

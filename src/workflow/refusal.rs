@@ -160,6 +160,16 @@ impl Speaker<'_> {
                 ),
                 targets,
             ),
+            Refusal::HeldElsewhere { key: other } => Failure::new(
+                ExitCode::Usage,
+                format!("the given value is in use by the key `{other}` already"),
+                format!("create a key for `{key}` alone at {}", self.ports.provider.console_page()),
+            ),
+            Refusal::InUseElsewhere { key: other } => Failure::new(
+                ExitCode::Evidence,
+                format!("not revoked: the consumers of the key `{other}` use the same credential"),
+                format!("move them off it first: `rotate stage {other}`, `rotate promote {other}`; then `rotate finish {key}`"),
+            ),
             Refusal::EvidenceMissing { table } => self.evidence_missing(table),
             Refusal::ActiveRejected { table } => Failure::new(
                 ExitCode::Rejected,

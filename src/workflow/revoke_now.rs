@@ -89,6 +89,13 @@ pub fn damage(
             overview::name(suspect)
         ));
     }
+    for suspect in &suspects {
+        if let Some(other) = ports.settings.policy.holder(*suspect, &ports.clock.now()) {
+            consequences.push(format!(
+                "the key `{other}` uses it, too, and its consumers get no other one from this"
+            ));
+        }
+    }
     match (hits_active, successor) {
         (true, Some(successor)) => {
             consequences.push(format!(
@@ -229,7 +236,7 @@ fn is_repeated(state: &KeyState, reason: &str) -> bool {
     }
     let last = state.last_rotation.as_ref().filter(|last| last.ended == Ending::Emergency);
     state.emergency.is_none()
-        && matches!(state.phase, Phase::Revoked { .. })
+        && matches!(state.phase, Phase::Idle { .. } | Phase::Revoked { .. })
         && last.is_some_and(|last| last.rotation.reason.as_deref() == Some(reason))
 }
 

@@ -80,3 +80,28 @@ fn a_stage_that_is_overtaken_never_hides_the_active_value() {
     }
     panic!("the command never ended by itself");
 }
+
+#[test]
+fn a_slow_target_program_that_is_overtaken_does_not_leave_a_dead_key_behind() {
+    let lab = Lab::new();
+    let (old, _) = lab.staged();
+    // The program waits until the emergency is over, as one that pushes to a fleet may.
+    let body = "value=$(cat); if ! [ -e fast ]; then : > begun; while ! [ -e go ]; do sleep 0.01; done; fi; \
+                printf %s \"$value\" > pushed";
+    let script = lab.script("push", body);
+    let command = format!("type = \"command\"\nname = \"fleet\"\ncommand = [\"{script}\"]");
+    lab.configure(&lab.key_with("prod", "", &[&command]));
+    let mut promote = lab.command(&["promote", "prod"]);
+    let mut promote =
+        promote.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !lab.path("begun").exists() {
+        assert!(Instant::now() < deadline, "the program was not started");
+        std::thread::yield_now();
+    }
+    lab.write("fast", "");
+    lab.run("revoke-now prod --suspect new --reason leak --yes").expect(0);
+    lab.write("go", "");
+    assert_eq!(promote.wait().unwrap().code(), Some(4));
+    assert_eq!(lab.read("pushed"), old.value, "the value that is active by now is written over the dead one");
+}

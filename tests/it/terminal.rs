@@ -84,6 +84,24 @@ mod prompts {
     }
 
     #[test]
+    fn a_leaked_key_comes_back_only_by_its_name() {
+        let lab = Lab::new();
+        let (old, _) = lab.promoted();
+        lab.run("revoke-now prod --reason pasted --yes").expect(0);
+        let before = lab.standing();
+        for (typed, expected) in [("y\n", 2), ("prod\n", 0)] {
+            let mut session = Session::start(&lab, &["undo", "prod"]);
+            session.expect("Type the key's name");
+            assert!(session.shown().contains("emergency \"pasted\""), "{}", session.shown());
+            assert_eq!(lab.standing(), before);
+            session.types(typed);
+            let (code, shown) = session.ends();
+            assert_eq!(code, expected, "{shown}");
+        }
+        assert!(lab.accepts(&old.value));
+    }
+
+    #[test]
     fn json_never_asks() {
         let lab = Lab::new();
         let (code, shown) = Session::start(&lab, &["adopt", "prod", "--json"]).ends();

@@ -73,7 +73,7 @@ fn window_open(state: &KeyState, table: &[Evidence], view: View<'_>) -> Option<W
     let Phase::GraceWindow { window, .. } = &state.phase else {
         return None;
     };
-    let remaining = window.remaining(view.now);
+    let remaining = view.policy.remaining(state, window, view.now);
     (remaining.seconds > 0).then(|| Wait {
         remaining_seconds: remaining.seconds,
         clock_went_backwards: remaining.clock_went_backwards,

@@ -25,8 +25,8 @@ use super::credential::{
 use super::effect::Effect;
 use super::event::Event;
 use super::evidence::{Evidence, Item};
-use super::grace::GracePolicy;
-use super::phase::{KeyState, Phase, Rotation};
+use super::grace::{GracePolicy, Remaining};
+use super::phase::{KeyState, Rotation, Window};
 use super::stamp::Stamp;
 use crate::secret::Fingerprint;
 
@@ -183,6 +183,34 @@ pub struct Policy {
     pub workspace: Option<String>,
     pub required_evidence: BTreeSet<Item>,
     pub undo_seconds: u64,
+    /// Credentials that other keys of this configuration hold.
+    pub held_elsewhere: Vec<HeldElsewhere>,
+}
+
+/// A credential that another key holds, too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldElsewhere {
+    pub fingerprint: Fingerprint,
+    pub key: String,
+    /// The other key's window, where its consumers are leaving the credential; `None` while they use it.
+    pub leaving: Option<Window>,
+}
+
+impl Policy {
+    /// The other key whose consumers still use this credential.
+    pub fn holder(&self, fingerprint: Fingerprint, now: &Stamp) -> Option<&str> {
+        self.held_elsewhere
+            .iter()
+            .filter(|held| held.fingerprint == fingerprint)
+            .find(|held| held.leaving.as_ref().is_none_or(|window| window.remaining(now).seconds > 0))
+            .map(|held| held.key.as_str())
+    }
+
+    /// How much of a window is left. Durations that grew since it opened count; ones that shrank do not.
+    pub fn remaining(&self, state: &KeyState, window: &Window, now: &Stamp) -> Remaining {
+        let floor_seconds = self.grace.floor_seconds(state.longest_job_seen_seconds);
+        window.remaining_of(window.length_seconds.max(floor_seconds), now)
+    }
 }
 
 /// How often an effect with an unknown outcome is looked at and tried again within one run.
@@ -291,11 +319,9 @@ fn busy_elsewhere(state: &KeyState, goal: &Goal) -> Option<Refusal> {
         (_, Goal::RevokeNow(_)) => None,
         (Effect::Revoke { .. }, Goal::Finish { .. }) => None,
         (Effect::Revoke { .. }, _) => refuse("finish", "a revocation was begun, and that is a one-way door"),
-        (Effect::Reactivate { .. }, Goal::Undo) if matches!(state.phase, Phase::Revoked { .. }) => None,
-        (Effect::Reactivate { .. }, Goal::Finish { .. }) if !matches!(state.phase, Phase::Revoked { .. }) => {
-            None
-        }
-        (Effect::Reactivate { .. }, _) if matches!(state.phase, Phase::Revoked { .. }) => {
+        (Effect::Reactivate { .. }, Goal::Undo) if state.is_undoing() => None,
+        (Effect::Reactivate { .. }, Goal::Finish { .. }) if !state.is_undoing() => None,
+        (Effect::Reactivate { .. }, _) if state.is_undoing() => {
             refuse("undo", "bringing the revoked credential back was begun")
         }
         (Effect::Reactivate { .. }, _) => refuse("finish", "taking back a revocation was begun"),

@@ -1,14 +1,17 @@
 //! SecondaryStaged → Promoted → GraceWindow; and in Revoked, the targets that an emergency left behind.
 
+use std::collections::BTreeMap;
+
 use super::{Question, Refusal, Step, View, Wanted, wrong_phase};
-use crate::rotation::credential::{ReadBack, TargetSet};
+use crate::rotation::credential::{TargetId, TargetSet};
 use crate::rotation::effect::Effect;
 use crate::rotation::event::Event;
 use crate::rotation::phase::{Direction, KeyState, Phase};
+use crate::rotation::standing::{Standing, standing};
 
 pub(super) fn plan(state: &KeyState, view: View<'_>) -> Step {
     let step = match &state.phase {
-        Phase::Revoked { .. } if !state.outage => reach_the_stale(state, view),
+        Phase::Idle { .. } | Phase::Revoked { .. } if !state.outage => reach_the_stale(state, view),
         Phase::Idle { .. } | Phase::Revoked { .. } => Err(wrong_phase(&["stage"])),
         Phase::SecondaryStaged { staged, .. } => switch(staged.fingerprint, view),
         Phase::Promoted { direction: Direction::Back, .. } => Err(wrong_phase(&["abort"])),
@@ -86,25 +89,32 @@ fn open_window(state: &KeyState, view: View<'_>) -> Step {
 /// Run again inside the window: where a target lost the active value, or was added to the
 /// configuration, its consumers are moved (again), and the clock starts anew for them.
 fn mend_drift(state: &KeyState, view: View<'_>) -> Result<Step, Step> {
-    let Some(reads) = &view.facts.target_reads else {
-        return Err(Step::Observe(Question::ReadTargets));
-    };
-    let active = state.active().fingerprint;
-    let drifted: TargetSet = view
-        .policy
-        .targets
-        .iter()
-        .filter(|target| match reads.get(*target) {
-            Some(ReadBack::Holds(fingerprint)) => *fingerprint != active,
-            Some(ReadBack::Absent) => true,
-            Some(ReadBack::NotReadable) => !state.phase.has_settled(target),
-            _ => false,
-        })
-        .cloned()
-        .collect();
+    let mut unread = BTreeMap::new();
+    let mut drifted = TargetSet::new();
+    for (target, standing) in standings(state, view)? {
+        match standing {
+            Standing::Settled | Standing::Believed => {}
+            Standing::Unread(reason) if state.phase.has_settled(&target) => {
+                unread.insert(target, reason);
+            }
+            Standing::Astray(_) | Standing::Unwritten(_) | Standing::Unread(_) => {
+                drifted.insert(target);
+            }
+        }
+    }
+    if !unread.is_empty() {
+        return Err(Step::Refused(Refusal::TargetsBroken { targets: unread }));
+    }
     if drifted.is_empty() {
         return Ok(Step::Done);
     }
     targets_ready(view)?;
     Ok(Step::Record(Event::Drifted { targets: drifted }))
+}
+
+/// Where every configured target stands, read in this run.
+pub(super) fn standings(state: &KeyState, view: View<'_>) -> Result<Vec<(TargetId, Standing)>, Step> {
+    let reads = view.facts.target_reads.as_ref().ok_or(Step::Observe(Question::ReadTargets))?;
+    let each = |target: &TargetId| (target.clone(), standing(state, target, reads.get(target)));
+    Ok(view.policy.targets.iter().map(each).collect())
 }

@@ -111,6 +111,14 @@ pub enum Refusal {
     PersonMustRevoke {
         fingerprint: Fingerprint,
     },
+    /// Another key's consumers use this very credential; nothing new is shared.
+    HeldElsewhere {
+        key: String,
+    },
+    /// Another key's consumers still use the credential that would be revoked.
+    InUseElsewhere {
+        key: String,
+    },
     /// The provider definitely refused the act.
     ProviderRefused {
         act: &'static str,

@@ -45,6 +45,11 @@ impl Revocation<'_> {
             Verdict::Unknown => return Err(self.view.no_verdict(victim, self.wanted())),
             Verdict::Accepted => {}
         }
+        if let Some(key) = self.view.policy.holder(victim, self.view.now)
+            && self.state.emergency.is_none()
+        {
+            return Err(Step::Refused(Refusal::InUseElsewhere { key: key.to_owned() }));
+        }
         if !self.view.policy.capabilities.revoke {
             return self.leave_to_person();
         }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{Refusal, RevokeNow, Step, View, Wanted, revocation, stage};
-use crate::rotation::credential::{Credential, Verdict};
+use super::{Refusal, RevokeNow, Step, View, Wanted, promote, revocation, stage};
+use crate::rotation::credential::{Credential, TargetSet, Verdict};
 use crate::rotation::effect::Effect;
 use crate::rotation::event::Event;
 use crate::rotation::phase::{Direction, Emergency, KeyState, Phase};
+use crate::rotation::standing::Standing;
 use crate::secret::Fingerprint;
 
 /// Which of a key's credentials has leaked.
@@ -17,8 +18,11 @@ pub enum Suspect {
     All,
 }
 
-/// The suspects by fingerprint. Where only one credential is live (Idle, Revoked), it is the suspect,
-/// whatever it is called: a leaked key must not go on working because of a word.
+/// The suspects by fingerprint.
+///
+/// At rest (Idle, Revoked) one credential serves; `new` is then the one that an abort has put aside last,
+/// which is perhaps still accepted. Where there is none, whatever serves is the suspect: a leaked key must
+/// not go on working because of a word.
 pub fn suspects(state: &KeyState, suspect: Suspect) -> BTreeSet<Fingerprint> {
     let active = state.active().fingerprint;
     let (old, new) = match &state.phase {
@@ -31,6 +35,9 @@ pub fn suspects(state: &KeyState, suspect: Suspect) -> BTreeSet<Fingerprint> {
     };
     match suspect {
         Suspect::Old => BTreeSet::from([old]),
+        Suspect::New if old == new => {
+            BTreeSet::from([state.set_aside.last().map_or(active, |aside| aside.fingerprint)])
+        }
         Suspect::New => BTreeSet::from([new]),
         Suspect::All => BTreeSet::from([old, new]),
     }
@@ -49,15 +56,15 @@ fn next(state: &KeyState, wanted: &RevokeNow, view: View<'_>) -> Result<Step, St
     let declared = state.emergency.as_ref().map(|emergency| &emergency.suspects);
     let suspects = wanted.suspects.iter().chain(declared.into_iter().flatten());
     let open: BTreeSet<_> = suspects.copied().filter(|suspect| !state.dead.contains(suspect)).collect();
-    if open.is_empty() {
-        return serve_again(state, wanted, view);
-    }
     if let Some((_, revoking)) = state.pending_revocation() {
         if wanted.suspects.contains(&revoking) {
             // From now on its provider's lag is waited for, not taken for a mistake.
             declare(state, wanted)?;
         }
         return one_way(state, revoking, view);
+    }
+    if open.is_empty() {
+        return serve_again(state, wanted, view);
     }
     let active = state.active().fingerprint;
     if open.contains(&active) && !state.outage {
@@ -217,17 +224,35 @@ fn successor(state: &KeyState, wanted: &RevokeNow, open: &BTreeSet<Fingerprint>)
 
 /// Writes the targets. One that fails is reported at the end; it does not keep a leaked key alive.
 fn propagate(state: &KeyState, wanted: &RevokeNow, view: View<'_>) -> Option<Step> {
-    if !matches!(state.phase, Phase::Promoted { .. }) {
-        return None;
+    settle_targets(state, wanted, view).err()
+}
+
+/// The step that brings a target nearer to the active value; `Ok` where there is none left to take.
+fn settle_targets(state: &KeyState, wanted: &RevokeNow, view: View<'_>) -> Result<(), Step> {
+    match &state.phase {
+        Phase::Promoted { .. } => {
+            let targets = view.targets_to_write(state);
+            if targets.is_empty() {
+                return Ok(());
+            }
+            declare(state, wanted)?;
+            Err(Step::Act(Effect::WriteTargets { targets, fingerprint: state.active().fingerprint }))
+        }
+        Phase::GraceWindow { .. } => {
+            // What was read back when the window opened may have changed since.
+            let astray: TargetSet = promote::standings(state, view)?
+                .into_iter()
+                .filter(|(_, standing)| !matches!(standing, Standing::Settled | Standing::Believed))
+                .map(|(target, _)| target)
+                .collect();
+            if astray.is_empty() {
+                return Ok(());
+            }
+            declare(state, wanted)?;
+            Err(Step::Record(Event::Drifted { targets: astray }))
+        }
+        _ => Ok(()),
     }
-    let targets = view.targets_to_write(state);
-    if targets.is_empty() {
-        return None;
-    }
-    if let Err(step) = declare(state, wanted) {
-        return Some(step);
-    }
-    Some(Step::Act(Effect::WriteTargets { targets, fingerprint: state.active().fingerprint }))
 }
 
 fn revoke(state: &KeyState, victim: Fingerprint, view: View<'_>) -> Result<Step, Step> {

@@ -34,6 +34,9 @@ pub(super) fn plan(
     if state.dead.contains(&fingerprint) {
         return Step::Refused(Refusal::RevokedBefore { fingerprint });
     }
+    if let Some(key) = view.policy.holder(fingerprint, view.now) {
+        return Step::Refused(Refusal::HeldElsewhere { key: key.to_owned() });
+    }
     store(state, candidate, rotation, Wanted::Candidate, view).unwrap_or_else(|step| step)
 }
 

@@ -1,10 +1,12 @@
 //! Revoked → GraceWindow, where the provider can reactivate.
 
+use std::collections::BTreeMap;
+
 use super::{ATTEMPTS_LIMIT, Question, Refusal, Step, View, Wanted, wrong_phase};
-use crate::rotation::credential::Verdict;
+use crate::rotation::credential::{ReadBack, TargetId, Verdict};
 use crate::rotation::effect::Effect;
 use crate::rotation::event::Event;
-use crate::rotation::phase::{Direction, Ending, KeyState, Phase, RevokedCredential};
+use crate::rotation::phase::{Direction, Ending, KeyState, Phase, Propagation, RevokedCredential};
 
 pub(super) fn plan(state: &KeyState, view: View<'_>) -> Step {
     let step = match &state.phase {
@@ -43,6 +45,7 @@ fn bring_back(state: &KeyState, revoked: &RevokedCredential, view: View<'_>) -> 
     match view.probe(fingerprint)? {
         Verdict::Accepted => Ok(Step::Record(Event::Undone {
             window: view.policy.grace.window(view.now.clone(), state.longest_job_seen_seconds),
+            propagation: propagation(state, view)?,
         })),
         Verdict::Rejected if facts.confirmed_calls.contains(&fingerprint) => {
             Err(Step::Refused(Refusal::Rejected {
@@ -59,6 +62,21 @@ fn bring_back(state: &KeyState, revoked: &RevokedCredential, view: View<'_>) -> 
         },
         Verdict::Unknown => Err(view.no_verdict(fingerprint, Wanted::Revoked)),
     }
+}
+
+/// How far the active value has come, by a look at every target: the new window starts with that.
+fn propagation(state: &KeyState, view: View<'_>) -> Result<BTreeMap<TargetId, Propagation>, Step> {
+    let reads = view.facts.target_reads.as_ref().ok_or(Step::Observe(Question::ReadTargets))?;
+    let active = state.active().fingerprint;
+    let each = |target: &TargetId| {
+        let at = match reads.get(target) {
+            Some(ReadBack::Holds(found)) if *found == active => Propagation::Confirmed,
+            Some(ReadBack::NotReadable) if !state.stale_targets.contains_key(target) => Propagation::Written,
+            _ => Propagation::Pending,
+        };
+        (target.clone(), at)
+    };
+    Ok(view.policy.targets.iter().map(each).collect())
 }
 
 /// Whether the last thing that happened to the rotation was just this.

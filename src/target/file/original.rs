@@ -40,6 +40,19 @@ pub(in crate::target) fn resolve(path: &Path) -> Result<PathBuf, TargetError> {
     })
 }
 
+/// What to say of a file that every user of the machine can read. One below a directory that is closed
+/// to others is not, whatever its own mode.
+pub(in crate::target) fn exposure(path: &Path) -> Option<String> {
+    let path = path.canonicalize().ok()?;
+    let mode = |path: &Path| path.metadata().map(|metadata| metadata.mode());
+    let is_open = mode(&path).ok()? & 0o004 != 0;
+    let is_reached = path.ancestors().skip(1).all(|above| mode(above).is_ok_and(|mode| mode & 0o001 != 0));
+    (is_open && is_reached).then(|| {
+        let path = path.display();
+        format!("every user of this machine can read the key in it; if they need not: `chmod o-r '{path}'`")
+    })
+}
+
 /// A file as it was at one moment.
 pub(in crate::target) struct Original {
     path: PathBuf,

@@ -103,7 +103,7 @@ fn a_source_that_is_not_there_is_refused() {
         ("command:false", 21, "exit code 1"),
         ("evn:NAME", 2, "did you mean `env:`?"),
         ("NAME", 2, "not a secret reference"),
-        ("aws-sm:prod/key", 3, "AWS"),
+        ("aws-sm:prod/key", 2, "no AWS region is known"),
     ] {
         lab.refused(&format!("stage prod --from {from}"), code).says(&[said]);
     }

@@ -10,9 +10,10 @@ fn of_a_staged_credential_it_erases_the_value_and_touches_no_consumer() {
     let target = lab.read("app.env");
     let ran = lab.run("abort prod").expect(0).without_secrets();
     insta::assert_snapshot!(lab.normal(&ran.stdout), @"
-    prod: aborted: the old credential is active; the new one is kept out of use but is not revoked
+    prod: aborted: the old credential is active; the new one is out of use, but perhaps still accepted
       phase       Idle
       active      5d6c5ccba2a16148 …ArAA (primary slot, apikey_01vrA4xLP3K9tEntsT33cA9M)
+      set aside   eb693e331507777a …cVAA perhaps still accepted; end it with `rotate revoke-now prod --suspect new --reason …`
       due         2026-05-30T12:00:02Z
       next        rotate stage prod
     ");

@@ -175,6 +175,41 @@ fn a_key_pasted_anywhere_on_the_command_line_is_not_repeated() {
 }
 
 #[test]
+fn a_reason_has_to_say_something() {
+    let lab = Lab::new();
+    lab.staged();
+    let before = lab.standing();
+    for reason in ["", " ", "\t\n"] {
+        for command in [&["revoke-now", "prod", "--yes"][..], &["stage", "prod", "--from", "file:new.key"]] {
+            let arguments = [command, &["--reason", reason]].concat();
+            lab.run_words(&arguments).expect(2).says(&["--reason", "say why"]);
+            let document = lab.run_words(&[&arguments[..], &["--json"]].concat()).expect(2).json();
+            assert_eq!(document["error"]["kind"], "usage");
+        }
+    }
+    assert_eq!(lab.standing(), before);
+}
+
+#[test]
+fn a_name_that_begins_like_a_key_but_is_short_is_a_name() {
+    let lab = Lab::new();
+    lab.configure(&lab.key("sk-prod"));
+    lab.run("status sk-prod").expect(0);
+    lab.refused("promote sk-prdo", 2).says(&["did you mean `sk-prod`?"]);
+}
+
+#[test]
+fn yes_says_where_it_has_nothing_to_answer() {
+    let lab = Lab::new();
+    for command in ["adopt", "stage", "promote", "finish", "abort"] {
+        lab.run(&format!("{command} --help")).expect(0).says(&["this command asks for no confirmation"]);
+    }
+    for command in ["undo", "purge", "revoke-now"] {
+        lab.run(&format!("{command} --help")).expect(0).says(&["Do not ask for confirmation"]);
+    }
+}
+
+#[test]
 fn help_and_version_are_results_on_stdout() {
     let lab = Lab::new();
     for arguments in ["--help", "-h", "--version", "help stage", "stage --help", "revoke-now -h"] {

@@ -1,7 +1,7 @@
 //! `rotate finish`
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStderr, Stdio};
 
 use rotate::sandbox::SandboxSettings;
 
@@ -207,12 +207,55 @@ fn a_waiting_finish_ends_when_the_person_has_done_it() {
         command.stdin(Stdio::null()).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(waiting.stderr.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().contains("by hand at https://platform.claude.com")));
+    // It has looked again, more than once.
+    assert_eq!(lines.by_ref().filter(|line| line.as_ref().unwrap().contains("probed")).take(8).count(), 8);
     lab.console_set(&old.id, "inactive");
     for line in lines {
-        line.unwrap();
+        assert!(!line.unwrap().contains("by hand at"), "it is said once");
     }
     assert!(waiting.wait().unwrap().success());
     assert_eq!(lab.phase("prod"), "Revoked");
+}
+
+/// A `finish --wait` by the machine's own clock that has come to wait for a person, and its talk.
+fn waiting_for_a_person(lab: &mut Lab) -> (Child, BufReader<ChildStderr>) {
+    lab.unset("ROTATE_TEST_CLOCK");
+    let target = "type = \"dotenv\"\npath = \"app.env\"\nvariable = \"ANTHROPIC_API_KEY\"";
+    let lines = "probe_attempts = 1\nmanual_revoke_wait = \"0s\"\n";
+    let key = lab.key_with("prod", lines, &[target]);
+    lab.configure_with("", &key.replace("45m", "1s").replace("60m", "2s"));
+    lab.promoted();
+    // The provider's clock is the lab's, and is believed where it says less.
+    lab.advance_minutes(1);
+    let mut command = lab.command(&["finish", "prod", "--wait"]);
+    let mut waiting =
+        command.stdin(Stdio::null()).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut stderr = BufReader::new(waiting.stderr.take().unwrap());
+    let asks = |line: Result<String, _>| line.unwrap().contains("by hand at");
+    assert!(stderr.by_ref().lines().any(asks), "it ended before it asked");
+    (waiting, stderr)
+}
+
+#[test]
+fn while_a_person_is_waited_for_an_abort_gets_through() {
+    let mut lab = Lab::new();
+    let (mut waiting, mut stderr) = waiting_for_a_person(&mut lab);
+    lab.run("abort prod").expect(0);
+    assert_eq!(lab.phase("prod"), "Idle");
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).unwrap();
+    assert_eq!(waiting.wait().unwrap().code(), Some(6), "{rest}");
+    assert!(rest.contains("cannot finish `prod` in the phase Idle"), "{rest}");
+}
+
+#[test]
+fn while_a_person_is_waited_for_an_emergency_gets_through() {
+    let mut lab = Lab::new();
+    let (mut waiting, _stderr) = waiting_for_a_person(&mut lab);
+    lab.run("revoke-now prod --reason leaked --yes").expect(13);
+    assert_eq!(lab.status("prod")["emergency"], true);
+    waiting.kill().unwrap();
+    waiting.wait().unwrap();
 }
 
 #[test]

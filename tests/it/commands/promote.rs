@@ -133,3 +133,31 @@ fn a_command_target_is_believed_without_read_back_and_checked_with_one() {
         assert_eq!(lab.status("prod")["propagation"][0]["state"], state, "{ran:#?}");
     }
 }
+
+#[test]
+fn a_target_that_everybody_can_read_is_pointed_out_once() {
+    use std::os::unix::fs::PermissionsExt;
+    let give = |lab: &Lab, name: &str, mode: u32| {
+        std::fs::set_permissions(lab.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for (directory, file, warnings) in [(0o755, 0o644, 2), (0o755, 0o640, 0), (0o700, 0o644, 0)] {
+        let lab = Lab::new();
+        lab.write("app.key", "");
+        let targets = [
+            "type = \"dotenv\"\npath = \"app.env\"\nvariable = \"ANTHROPIC_API_KEY\"",
+            "type = \"file\"\npath = \"app.key\"",
+        ];
+        lab.configure(&lab.key_with("prod", "", &targets));
+        lab.staged();
+        for (name, mode) in [("", directory), ("app.env", file), ("app.key", file)] {
+            give(&lab, name, mode);
+        }
+        let ran = lab.run("promote prod").expect(0).without_secrets();
+        let told: Vec<_> = ran.stderr.lines().filter(|line| line.contains("every user")).collect();
+        assert_eq!(told.len(), warnings, "{directory:o} {file:o}: {ran:#?}");
+        for name in ["dotenv:", "file:"].into_iter().filter(|_| warnings > 0) {
+            assert_eq!(told.iter().filter(|line| line.contains(name)).count(), 1, "{told:#?}");
+        }
+        assert!(told.iter().all(|line| line.contains("warning:") && line.contains("chmod o-r")), "{told:#?}");
+    }
+}

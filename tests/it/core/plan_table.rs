@@ -26,6 +26,7 @@ pub fn policy() -> Policy {
         workspace: None,
         required_evidence: BTreeSet::new(),
         undo_seconds: 86_400,
+        held_elsewhere: Vec::new(),
     }
 }
 

@@ -168,7 +168,7 @@ fn consumers_are_not_moved_to_a_credential_that_died_meanwhile() {
     disable(&mut story, 1, KeyIs::Inactive);
     let end = story.run(&Command::Promote, &mut Dice::default());
     assert!(matches!(end, End::Refused(Refusal::Rejected { wanted: Wanted::Active, .. })), "{end:?}");
-    assert_eq!(story.world.targets[0].holds(), None);
+    assert_eq!(story.world.targets[0].holds(), Some(0));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use rotate::rotation::credential::{
 };
 use rotate::rotation::effect::{Effect, Intent};
 use rotate::rotation::event::Event;
-use rotate::rotation::phase::{Phase, Propagation};
+use rotate::rotation::phase::{KeyState, Phase, Propagation};
 use rotate::rotation::plan::{Facts, Goal, Question, Step, plan};
 use rotate::rotation::stamp::Stamp;
 use rotate::rotation::transition::apply;
@@ -275,10 +275,7 @@ impl Run<'_> {
                     key.disabled_by_person = false;
                 }
                 dice.crash_point()?;
-                let takes_back = !matches!(
-                    self.story.state.as_ref().map(|state| &state.phase),
-                    Some(Phase::Revoked { .. })
-                );
+                let takes_back = !self.story.state.as_ref().is_some_and(KeyState::is_undoing);
                 if takes_back && luck == Luck::Good {
                     self.facts.taken_back = Some("taken back".to_owned());
                 }
@@ -289,10 +286,8 @@ impl Run<'_> {
                 let luck = dice.luck();
                 let victim = number(*fingerprint);
                 assert_eq!(*id, world::id(victim), "deleted by another key's id");
-                assert!(
-                    !self.story.world.accepts(victim),
-                    "{victim} is deleted while the provider accepts it"
-                );
+                let is_active = self.story.world.keys[victim].is == KeyIs::Active;
+                assert!(!is_active, "{victim} is deleted while its key is active");
                 if matches!(luck, Luck::Good | Luck::UnknownDone) {
                     self.story.world.keys[victim].is = KeyIs::Archived;
                 }

@@ -252,7 +252,7 @@ pub fn events() -> Vec<(&'static str, Event)> {
         ("r.oldE", revoked("old", RevokedBy::Elsewhere)),
         ("r.newE", revoked("new", RevokedBy::Elsewhere)),
         ("r.undo", Event::RevocationUndone { fingerprint: credential("old").fingerprint, reason: why() }),
-        ("undone", Event::Undone { window: window() }),
+        ("undone", Event::Undone { window: window(), propagation: Default::default() }),
         ("purged", Event::Purged),
         ("alarm", Event::EmergencyDeclared { emergency: emergency(&["old"], false) }),
         ("calm", Event::EmergencyEnded),

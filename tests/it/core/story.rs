@@ -9,6 +9,7 @@ use rotate::rotation::evidence::Item;
 use rotate::rotation::grace::GracePolicy;
 use rotate::rotation::phase::{Ending, KeyState, Phase, Rotation};
 use rotate::rotation::plan::{Facts, Goal, Policy, Refusal, RevokeNow, Suspect, suspects};
+use rotate::secret::Fingerprint;
 
 use super::run::Run;
 use super::world::{
@@ -114,6 +115,7 @@ pub fn policy(readable_targets: &[bool], admin: bool) -> Policy {
         workspace: None,
         required_evidence: BTreeSet::new(),
         undo_seconds: 86_400,
+        held_elsewhere: Vec::new(),
     }
 }
 
@@ -171,10 +173,15 @@ impl Story {
             Command::Purge => Goal::Purge,
             Command::RevokeNow { suspect, replacement, accept_outage } => {
                 let state = self.state.as_ref()?;
-                let is_over = state.emergency.is_none()
-                    && matches!(state.phase, Phase::Revoked { .. })
-                    && state.last_rotation.as_ref().is_some_and(|last| last.ended == Ending::Emergency);
-                if is_over && *replacement == Some(number(state.active().fingerprint)) {
+                // Each command has its own words: repeated, it is known for the one that is over.
+                let reason = format!("{command:?}");
+                let last = state.last_rotation.as_ref().filter(|last| last.ended == Ending::Emergency);
+                let is_repeated =
+                    last.is_some_and(|last| last.rotation.reason.as_deref() == Some(reason.as_str()));
+                let serves = *replacement == Some(number(state.active().fingerprint));
+                let at_rest = matches!(state.phase, Phase::Idle { .. } | Phase::Revoked { .. });
+                let is_over = at_rest && last.is_some() && (serves || is_repeated && !state.outage);
+                if state.emergency.is_none() && is_over {
                     return None;
                 }
                 let named = match &state.emergency {
@@ -191,12 +198,20 @@ impl Story {
                 }
                 Goal::RevokeNow(RevokeNow {
                     suspects: named,
-                    reason: "it leaked".to_owned(),
+                    reason: reason.clone(),
                     replacement: replacement.map(candidate),
                     accept_outage: *accept_outage,
-                    rotation: rotation("emergency"),
+                    rotation: Rotation { reason: Some(reason), ..rotation("emergency") },
                 })
             }
+        })
+    }
+
+    /// Whether the value of a credential lies where the state says.
+    pub fn has_value(&self, state: &KeyState, wanted: Fingerprint) -> bool {
+        state.slot_of(wanted).is_some_and(|slot| {
+            let holds = self.world.slots[usize::from(slot == SlotName::Secondary)];
+            holds.map(fingerprint) == Some(wanted)
         })
     }
 
@@ -256,7 +271,7 @@ impl Story {
             Event::Revoked { fingerprint, proof } => {
                 let victim = number(*fingerprint);
                 // Without its value the provider's own record is all that can be looked at.
-                let by_record = !self.world.slots.contains(&Some(victim)) && emergency;
+                let by_record = emergency && before.is_some_and(|state| !self.has_value(state, *fingerprint));
                 let is_ended = self.world.keys[victim].is != KeyIs::Active;
                 assert!(
                     !self.world.accepts(victim) || by_record && is_ended,

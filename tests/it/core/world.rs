@@ -97,6 +97,8 @@ pub struct World {
 impl World {
     pub fn new(readable_targets: &[bool]) -> Self {
         let key = ProviderKey { is: KeyIs::Active, accepted_until: 0, disabled_by_person: false };
+        // What is adopted first is what consumers use today.
+        let todays = Held { since: 0, credential: Some(0), foreign: false };
         let nothing = Held { since: 0, credential: None, foreign: false };
         Self {
             truth: START,
@@ -107,7 +109,7 @@ impl World {
             slots: [None, None],
             targets: readable_targets
                 .iter()
-                .map(|readable| Target { readable: *readable, history: vec![nothing] })
+                .map(|readable| Target { readable: *readable, history: vec![todays] })
                 .collect(),
             given: vec![nothing],
         }

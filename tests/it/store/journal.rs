@@ -136,6 +136,23 @@ fn a_doubled_entry_and_another_keys_entry_show() {
 }
 
 #[test]
+fn an_entry_of_another_history_shows_though_its_number_and_hash_are_right() {
+    let (_directory, journal, _) = journal(3);
+    let other_directory = tempfile::tempdir().unwrap();
+    let other = Journal::new(other_directory.path(), "prod");
+    let mut head = None;
+    for number in 0..3 {
+        head = Some(other.append(draft(&format!("forged-{number}")), head.as_ref()).unwrap());
+    }
+    let (mine, forged) = (text(&journal), text(&other));
+    let lines: Vec<_> = mine.lines().take(2).chain(forged.lines().skip(2)).collect();
+    write(&journal, format!("{}\n", lines.join("\n")));
+    let found = problems(&journal, head.as_ref());
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].1.contains("does not follow"), "{found:?}");
+}
+
+#[test]
 fn a_journal_cut_short_shows_by_what_the_state_file_remembers() {
     let (_directory, journal, head) = journal(4);
     let whole = text(&journal);

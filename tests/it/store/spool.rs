@@ -15,7 +15,7 @@ fn spool() -> (TempDir, Spool, std::path::PathBuf) {
 }
 
 fn note(generation: u64) -> Note {
-    Note { generation, event: Event::IntentDropped { reason: "the slot failed".to_owned() } }
+    Note { generation, events: vec![Event::IntentDropped { reason: "the slot failed".to_owned() }] }
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn a_note_is_read_back_until_it_is_cleared() {
     let (_directory, spool, _) = spool();
     assert_eq!(spool.read().unwrap(), None);
     for (_, event) in sample::events() {
-        let note = Note { generation: 7, event };
+        let note = Note { generation: 7, events: vec![event] };
         spool.write(&note).unwrap();
         assert_eq!(spool.read().unwrap(), Some(note));
     }
@@ -62,7 +62,9 @@ fn a_note_that_a_crash_left_half_written_counts_as_none() {
 #[test]
 fn a_note_written_over_an_older_one_and_torn_counts_as_none() {
     let (_directory, spool, path) = spool();
-    spool.write(&Note { generation: 3, event: Event::IntentDropped { reason: "x".repeat(200) } }).unwrap();
+    spool
+        .write(&Note { generation: 3, events: vec![Event::IntentDropped { reason: "x".repeat(200) }] })
+        .unwrap();
     let old = std::fs::read(&path).unwrap();
     spool.write(&note(4)).unwrap();
     let new = std::fs::read(&path).unwrap();
@@ -93,7 +95,7 @@ fn no_flipped_bit_makes_another_note() {
 fn a_note_too_large_for_the_room_is_refused_and_what_is_there_stays() {
     let (_directory, spool, _) = spool();
     spool.write(&note(6)).unwrap();
-    let large = Note { generation: 7, event: Event::IntentDropped { reason: "x".repeat(20 << 10) } };
+    let large = Note { generation: 7, events: vec![Event::IntentDropped { reason: "x".repeat(20 << 10) }] };
     assert!(spool.write(&large).is_err());
     assert_eq!(spool.read().unwrap(), Some(note(6)));
 }
