@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+mod aws;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -1,5 +1,7 @@
 //! The one place that names concrete adapters: from settings to ports.
 
+mod secret_store;
+
 use std::io;
 use std::path::Path;
 use std::rc::Rc;
@@ -7,6 +9,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use secret_store::environment;
+
+use crate::aws;
 use crate::clock::Clock;
 use crate::config::{
     AnthropicSettings, Config, Environment, KeySettings, Origin, ProbeKind, ProviderSettings,
@@ -18,7 +23,7 @@ use crate::provider::Provider;
 use crate::provider::anthropic::{self, Anthropic};
 use crate::provider::probe::ProbeSettings;
 use crate::rotation::grace::GracePolicy;
-use crate::rotation::plan::Policy;
+use crate::rotation::plan::{HeldElsewhere, Policy};
 use crate::secret::Secret;
 use crate::slots::Slots;
 use crate::slots::env::EnvSlots;
@@ -28,9 +33,11 @@ use crate::store::journal::Journal;
 use crate::store::json_file::JsonFileStore;
 use crate::store::spool::Spool;
 use crate::target::Target;
+use crate::target::aws_secrets_manager::AwsSecretsManagerTarget;
 use crate::target::command::CommandTarget;
 use crate::target::dotenv::DotenvTarget;
 use crate::target::file::FileTarget;
+use crate::workflow;
 use crate::workflow::ports::{Narrator, Ports, Settings};
 
 /// Whether a command needs the admin key that the configuration names.
@@ -67,7 +74,8 @@ pub fn ports(
     let removed = secret_variables(config, removed_variables);
     let targets: Vec<Box<dyn Target>> =
         key.targets.iter().map(|settings| target(settings, &config.state_directory, &removed)).collect();
-    let settings = settings(config, key, provider.as_ref(), &targets);
+    let held_elsewhere = held_elsewhere(config, key, &store, surroundings);
+    let settings = settings(config, key, provider.as_ref(), &targets, held_elsewhere);
     Ok(Ports {
         provider,
         slots: slots(key, &config.state_directory),
@@ -185,6 +193,15 @@ fn target(settings: &TargetSettings, state_directory: &Path, removed: &[String])
             );
             Box::new(target.named(settings.id.clone()))
         }
+        TargetKind::AwsSecretsManager { secret_id, json_key, region, profile, endpoint_url } => {
+            let aws = aws::Settings {
+                region: region.clone(),
+                profile: profile.clone(),
+                endpoint_url: endpoint_url.clone(),
+            };
+            let id = settings.id.clone();
+            Box::new(AwsSecretsManagerTarget::new(id, secret_id.clone(), json_key.clone(), aws))
+        }
     }
 }
 
@@ -204,11 +221,33 @@ fn secret_variables(config: &Config, more: &[String]) -> Vec<String> {
     names
 }
 
+/// What the other keys hold. A neighbour whose state cannot be read is said, and holds nobody up: an
+/// emergency must get through.
+fn held_elsewhere(
+    config: &Config,
+    key: &KeySettings,
+    store: &JsonFileStore,
+    surroundings: &Surroundings<'_>,
+) -> Vec<HeldElsewhere> {
+    let others = config.keys.keys().filter(|name| **name != key.name);
+    others
+        .flat_map(|name| {
+            workflow::held_by(store, name).unwrap_or_else(|failure| {
+                surroundings
+                    .narrator
+                    .warn(&format!("whether `{name}` shares a credential is not known: {failure}"));
+                Vec::new()
+            })
+        })
+        .collect()
+}
+
 fn settings(
     config: &Config,
     key: &KeySettings,
     provider: &dyn Provider,
     targets: &[Box<dyn Target>],
+    held_elsewhere: Vec<HeldElsewhere>,
 ) -> Settings {
     Settings {
         key: key.name.clone(),
@@ -227,6 +266,7 @@ fn settings(
             workspace: key.workspace.clone(),
             required_evidence: key.require.clone(),
             undo_seconds: key.undo_window.as_secs(),
+            held_elsewhere,
         },
         probe: ProbeSettings::new(key.probe_attempts, key.probe_interval),
         rotate_every: key.rotate_every,

@@ -3,12 +3,27 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 type Variables = Box<dyn Fn(&str) -> Option<OsString>>;
+
+/// Fetches the text of a secret in AWS Secrets Manager, or what it has under a JSON key.
+type SecretsManager = Box<dyn Fn(&str, Option<&str>) -> Result<Zeroizing<Vec<u8>>, NotFetched>>;
+
+/// Why a secret store gave no value. Holds no value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotFetched {
+    pub complaint: String,
+    pub hint: String,
+    /// Whether the reference names something that is not there; otherwise the store could not be had.
+    pub is_reference_wrong: bool,
+}
 
 /// The environment variables and the current directory.
 pub struct Environment {
     variables: Variables,
     directory: PathBuf,
+    secrets_manager: Option<SecretsManager>,
 }
 
 impl Environment {
@@ -26,7 +41,26 @@ impl Environment {
         directory: impl Into<PathBuf>,
         variables: impl Fn(&str) -> Option<OsString> + 'static,
     ) -> Self {
-        Self { variables: Box::new(variables), directory: directory.into() }
+        Self { variables: Box::new(variables), directory: directory.into(), secrets_manager: None }
+    }
+
+    /// The same with a way to AWS Secrets Manager, which this room does not know itself.
+    #[must_use]
+    pub fn with_secrets_manager(
+        mut self,
+        fetch: impl Fn(&str, Option<&str>) -> Result<Zeroizing<Vec<u8>>, NotFetched> + 'static,
+    ) -> Self {
+        self.secrets_manager = Some(Box::new(fetch));
+        self
+    }
+
+    /// Fetches a secret; `None` where there is no way to do it.
+    pub(super) fn fetch(
+        &self,
+        secret_id: &str,
+        json_key: Option<&str>,
+    ) -> Option<Result<Zeroizing<Vec<u8>>, NotFetched>> {
+        self.secrets_manager.as_ref().map(|fetch| fetch(secret_id, json_key))
     }
 
     /// A variable as it is; an empty one is `Some`.

@@ -9,7 +9,7 @@ use toml::de::DeValue;
 
 use super::document::{Document, Section, shown};
 use super::nearest::suggestion;
-use super::secret_ref::{Origin, SecretReference};
+use super::secret_ref::{Origin, SecretReference, looks_like_a_secret};
 use crate::duration;
 use crate::error::Failure;
 
@@ -69,6 +69,17 @@ impl<'d> Field<'d> {
     pub fn text(&self) -> Result<&'d str, Failure> {
         let text = self.value.get_ref().as_str().ok_or_else(|| self.wrong_type("a text", "\"…\""))?;
         self.one_line(text)
+    }
+
+    /// A text that people wrote for people. It is shown as it stands, so it must not be a key.
+    pub fn prose(&self) -> Result<&'d str, Failure> {
+        let text = self.text()?;
+        if looks_like_a_secret(text) {
+            let hint = "say it without the key; the key stood in a file in clear text: consider it exposed and \
+                        replace it";
+            return Err(self.failure("holds a secret value (not repeated here)", hint));
+        }
+        Ok(text)
     }
 
     fn one_line(&self, text: &'d str) -> Result<&'d str, Failure> {

@@ -6,6 +6,7 @@ use super::document::Section;
 use super::field::Field;
 use super::known;
 use super::provider::Providers;
+use super::secret_ref::looks_like_a_secret;
 use super::settings::{KeySettings, ProbeKind, SlotsSettings};
 use super::target;
 use crate::error::Failure;
@@ -67,17 +68,17 @@ pub(super) fn read(
     let settings = KeySettings {
         name: name.to_owned(),
         provider: providers.of_key(&provider)?,
-        workspace: layers.text("workspace")?,
-        environment: layers.text("environment")?,
-        purpose: layers.text("purpose")?,
-        owner: layers.text("owner")?,
-        monthly_limit: layers.text("monthly_limit")?,
-        revoke_scope: layers.text("revoke_scope")?,
+        workspace: layers.prose("workspace")?,
+        environment: layers.prose("environment")?,
+        purpose: layers.prose("purpose")?,
+        owner: layers.prose("owner")?,
+        monthly_limit: layers.prose("monthly_limit")?,
+        revoke_scope: layers.prose("revoke_scope")?,
         primary_env,
         secondary_env,
         slots: layers.field("slots").map_or(Ok(SlotsSettings::File), |field| slots(&field))?,
         probe: layers.field("probe").map_or(Ok(ProbeKind::Models), |field| probe(&field))?,
-        probe_model: layers.text("probe_model")?,
+        probe_model: layers.prose("probe_model")?,
         probe_attempts: layers.field("probe_attempts").map_or(Ok(PROBE_ATTEMPTS), |field| field.count())?,
         probe_interval: layers.duration("probe_interval", PROBE_INTERVAL)?,
         longest_job: layers.duration("longest_job", LONGEST_JOB)?,
@@ -120,8 +121,8 @@ impl<'d> Layers<'_, 'd> {
         self.own.field(name).or_else(|| self.defaults.and_then(|defaults| defaults.field(name)))
     }
 
-    fn text(&self, name: &str) -> Result<Option<String>, Failure> {
-        Ok(self.field(name).map(|field| field.text()).transpose()?.map(str::to_owned))
+    fn prose(&self, name: &str) -> Result<Option<String>, Failure> {
+        Ok(self.field(name).map(|field| field.prose()).transpose()?.map(str::to_owned))
     }
 
     fn duration(&self, name: &str, default: Duration) -> Result<Duration, Failure> {
@@ -144,6 +145,8 @@ fn check_name(own: &Section<'_>, name: &str) -> Result<(), Failure> {
         "a key's name begins with `.` or `-`"
     } else if !name.chars().all(allowed) {
         "a key's name has a character that cannot stand in a file name everywhere"
+    } else if looks_like_a_secret(name) {
+        "a key's name looks like a secret value (not repeated here)"
     } else {
         return Ok(());
     };

@@ -45,7 +45,7 @@ pub const SLOTS_TYPES: &[&str] = &["file", "env"];
 pub const SLOTS: &[&str] = &["type"];
 
 /// Types of a target.
-pub const TARGET_TYPES: &[&str] = &["dotenv", "file", "command"];
+pub const TARGET_TYPES: &[&str] = &["dotenv", "file", "command", "aws-secrets-manager"];
 
 /// Fields of a target of type `dotenv`.
 pub const DOTENV: &[&str] = &["type", "name", "refresh", "path", "variable"];
@@ -56,6 +56,10 @@ pub const FILE: &[&str] = &["type", "name", "refresh", "path"];
 /// Fields of a target of type `command`.
 pub const COMMAND: &[&str] = &["type", "name", "refresh", "command", "read_back", "timeout", "stdin_newline"];
 
+/// Fields of a target of type `aws-secrets-manager`.
+pub const AWS_SECRETS_MANAGER: &[&str] =
+    &["type", "name", "refresh", "secret_id", "json_key", "region", "profile", "endpoint_url"];
+
 /// Where a field that stands in the wrong place belongs.
 pub(super) fn home_of(field: &str) -> Option<&'static str> {
     if field == "targets" {
@@ -64,7 +68,7 @@ pub(super) fn home_of(field: &str) -> Option<&'static str> {
         Some("[keys.NAME] or [defaults]")
     } else if ANTHROPIC.contains(&field) {
         Some("[providers.NAME]")
-    } else if DOTENV.contains(&field) || COMMAND.contains(&field) {
+    } else if [DOTENV, COMMAND, AWS_SECRETS_MANAGER].iter().any(|fields| fields.contains(&field)) {
         Some("[[keys.NAME.targets]]")
     } else if TOP_LEVEL.contains(&field) {
         Some("the top of the file, before the first table")

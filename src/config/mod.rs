@@ -25,7 +25,7 @@ mod target;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub use environment::Environment;
+pub use environment::{Environment, NotFetched};
 pub use file::find;
 pub use nearest::nearest;
 pub use secret_ref::{NotAReference, Origin, SecretReference, looks_like_a_secret};

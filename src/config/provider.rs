@@ -69,11 +69,11 @@ fn anthropic(section: Option<&Section<'_>>) -> Result<ProviderSettings, Failure>
 }
 
 /// A URL that keys may be sent to. Never repeated in messages: it may hold a password.
-fn base_url(field: &Field<'_>) -> Result<String, Failure> {
-    let example = "write base_url = \"https://HOST\"";
+pub(super) fn base_url(field: &Field<'_>) -> Result<String, Failure> {
+    let example = format!("write {} = \"https://HOST\"", field.name);
     let text = field.text()?;
     let url = reqwest::Url::parse(text)
-        .map_err(|error| field.failure(format!("is not a URL: {error}"), example))?;
+        .map_err(|error| field.failure(format!("is not a URL: {error}"), example.as_str()))?;
     if !url.username().is_empty() || url.password().is_some() {
         let hint = "remove what stands before `@`; keys are the only credential that is sent";
         return Err(field.failure("contains a user name or password", hint));

@@ -93,7 +93,7 @@ pub enum NotAReference {
 impl NotAReference {
     /// What to write instead, and what has already leaked.
     pub fn remedy(&self, origin: Origin<'_>) -> String {
-        const KINDS: &str = "env:NAME, file:PATH or command:PROGRAM";
+        const KINDS: &str = "env:NAME, file:PATH, command:PROGRAM or aws-sm:SECRET_ID";
         match (self, origin) {
             (NotAReference::InlineSecret, Origin::Argument) => format!(
                 "the value is now in the shell's history and was visible in the process list: consider this \

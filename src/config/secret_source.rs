@@ -19,12 +19,14 @@ use crate::secret::Secret;
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 
 impl SecretReference {
-    /// Fetches the value. Blocks: up to 30 s for a command, as long as stdin stays open for `-`.
+    /// Fetches the value. Blocks: up to 30 s for a command or each call to AWS, as long as stdin stays open
+    /// for `-`.
     ///
     /// # Errors
     /// Exit 2 or 3 by `origin` where the reference points at nothing usable (unset variable, missing
     /// file, more than 64 KiB, a value that [`Secret`] refuses); exit 21 where its command failed or
-    /// took too long. No failure contains the value.
+    /// took too long, or AWS
+    /// could not be had. No failure contains the value.
     pub fn resolve(
         &self,
         origin: Origin<'_>,
@@ -37,7 +39,9 @@ impl SecretReference {
             SecretReference::Environment(name) => source.variable(name, environment)?,
             SecretReference::File(path) => source.file(path)?,
             SecretReference::Command(words) => source.command(words)?,
-            SecretReference::AwsSecretsManager { secret_id, .. } => return Err(source.no_aws(secret_id)),
+            SecretReference::AwsSecretsManager { secret_id, json_key } => {
+                source.fetched(environment, secret_id, json_key.as_deref())?
+            }
         };
         source.secret(bytes)
     }
@@ -106,15 +110,21 @@ impl Source<'_> {
         self.failure("it holds more than 64 KiB", "name a source that holds nothing but the key")
     }
 
-    fn no_aws(&self, secret_id: &str) -> Failure {
-        self.failure_with(
-            ExitCode::Configuration,
-            "references to AWS Secrets Manager are not available in this version",
-            format!(
-                "use command:aws secretsmanager get-secret-value --secret-id {secret_id} --query SecretString \
-                 --output text"
-            ),
-        )
+    fn fetched(
+        &self,
+        environment: &Environment,
+        secret_id: &str,
+        json_key: Option<&str>,
+    ) -> Result<Bytes, Failure> {
+        let Some(fetched) = environment.fetch(secret_id, json_key) else {
+            return Err(
+                self.failure("AWS Secrets Manager is not at hand here", "name another source: file:PATH")
+            );
+        };
+        fetched.map_err(|error| match error.is_reference_wrong {
+            true => self.failure(error.complaint, error.hint),
+            false => self.failure_with(ExitCode::Unreachable, error.complaint, error.hint),
+        })
     }
 
     fn command(&self, words: &[String]) -> Result<Bytes, Failure> {

@@ -141,4 +141,15 @@ pub enum TargetKind {
         /// Whether the value on stdin is followed by a newline.
         stdin_newline: bool,
     },
+    /// A secret in AWS Secrets Manager.
+    AwsSecretsManager {
+        /// A name or an ARN.
+        secret_id: String,
+        /// Where the secret is a JSON document: the key of the value in it.
+        json_key: Option<String>,
+        region: Option<String>,
+        profile: Option<String>,
+        /// https, or http to this machine.
+        endpoint_url: Option<String>,
+    },
 }

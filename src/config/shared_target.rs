@@ -19,10 +19,17 @@ pub(super) fn check(document: &Document<'_>, keys: &[ReadKey], look: bool) -> Re
     let paths = Paths::of(&all, look);
     let mut files: HashMap<PathBuf, Vec<&Placed<'_>>> = HashMap::new();
     let mut commands: HashMap<&[String], &Placed<'_>> = HashMap::new();
+    let mut secrets: HashMap<_, Vec<&Placed<'_>>> = HashMap::new();
     let mut ids: HashMap<(&str, &TargetId), &Placed<'_>> = HashMap::new();
     for target in &all {
         let clash = match &target.settings.kind {
             TargetKind::Command { command, .. } => commands.insert(command, target),
+            TargetKind::AwsSecretsManager { secret_id, region, profile, endpoint_url, .. } => {
+                let here = secrets.entry((secret_id, region, profile, endpoint_url)).or_default();
+                let clash = here.iter().copied().find(|other| overlap(other.settings, target.settings));
+                here.push(target);
+                clash
+            }
             TargetKind::Dotenv { path, .. } | TargetKind::File { path } => {
                 let here = files.entry(paths.identity(path)).or_default();
                 let clash = here.iter().copied().find(|other| overlap(other.settings, target.settings));
@@ -51,12 +58,17 @@ fn placed(key: &ReadKey) -> impl Iterator<Item = Placed<'_>> {
     targets.map(|(settings, at)| Placed { key: &key.settings.name, settings, at: *at })
 }
 
-/// Whether two targets in the same file write over each other: unless both are variables, and two.
+/// Whether two targets in the same file or secret write over each other: unless both name a part of it, and
+/// not the same one.
 fn overlap(one: &TargetSettings, other: &TargetSettings) -> bool {
     match (&one.kind, &other.kind) {
         (TargetKind::Dotenv { variable: one, .. }, TargetKind::Dotenv { variable: other, .. }) => {
             one == other
         }
+        (
+            TargetKind::AwsSecretsManager { json_key: Some(one), .. },
+            TargetKind::AwsSecretsManager { json_key: Some(other), .. },
+        ) => one == other,
         _ => true,
     }
 }
@@ -71,8 +83,8 @@ fn shared(document: &Document<'_>, one: &Placed<'_>, other: &Placed<'_>) -> Fail
     }
     let message =
         format!("the keys `{}` (line {line}) and `{}` share the target {id}", first.key, second.key);
-    let hint =
-        "a target holds one key's value: remove one of the two, or give it another path, variable or command";
+    let hint = "a target holds one key's value: remove one of the two, or give it another path, variable, command, or \
+                secret";
     document.failure(second.at, message, hint)
 }
 
@@ -95,7 +107,7 @@ impl Paths {
         let mut by_inode: HashMap<(u64, u64), PathBuf> = HashMap::new();
         let paths = targets.iter().filter_map(|target| match &target.settings.kind {
             TargetKind::Dotenv { path, .. } | TargetKind::File { path } => Some(path),
-            TargetKind::Command { .. } => None,
+            TargetKind::Command { .. } | TargetKind::AwsSecretsManager { .. } => None,
         });
         let paths: Vec<PathBuf> =
             if look { paths.map(|path| normalised(path)).collect() } else { Vec::new() };

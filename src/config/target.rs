@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::document::Section;
 use super::field::Field;
 use super::known;
+use super::provider::base_url;
 use super::settings::{TargetKind, TargetSettings};
 use crate::error::Failure;
 use crate::rotation::credential::TargetId;
@@ -28,12 +29,16 @@ pub(super) fn read(section: &Section<'_>) -> Result<TargetSettings, Failure> {
             section.deny_unknown(known::FILE)?;
             TargetKind::File { path: wanted(section, "path", "path = \"/run/secrets/anthropic\"")?.path()? }
         }
+        "aws-secrets-manager" => {
+            section.deny_unknown(known::AWS_SECRETS_MANAGER)?;
+            aws_secrets_manager(section)?
+        }
         _ => {
             section.deny_unknown(known::COMMAND)?;
             command(section)?
         }
     };
-    let name = section.field("name").map(|field| field.text()).transpose()?.map(str::to_owned);
+    let name = section.field("name").map(|field| field.prose()).transpose()?.map(str::to_owned);
     let refresh = section.field("refresh").map_or(Ok(Duration::ZERO), |field| field.duration())?;
     Ok(TargetSettings { id: id(&kind, name.as_deref()), name, refresh, kind })
 }
@@ -47,19 +52,38 @@ fn command(section: &Section<'_>) -> Result<TargetKind, Failure> {
     })
 }
 
+fn aws_secrets_manager(section: &Section<'_>) -> Result<TargetKind, Failure> {
+    let text = |name| section.field(name).map(|field| field.text().map(str::to_owned)).transpose();
+    Ok(TargetKind::AwsSecretsManager {
+        secret_id: wanted(section, "secret_id", "secret_id = \"publish/anthropic\"")?.text()?.to_owned(),
+        json_key: text("json_key")?,
+        region: text("region")?,
+        profile: text("profile")?,
+        endpoint_url: section.field("endpoint_url").map(|field| base_url(&field)).transpose()?,
+    })
+}
+
 fn wanted<'d>(section: &Section<'d>, name: &str, example: &str) -> Result<Field<'d>, Failure> {
     section.field(name).ok_or_else(|| {
         section.failure(format!("a target in [[{}]] has no `{name}`", section.name), format!("add {example}"))
     })
 }
 
-/// A command is known by its name where it has one, so that its arguments may change during a rotation.
+/// A command or a secret is known by its name where it has one: arguments may then change during a
+/// rotation, and two regions may have secrets of one name.
 fn id(kind: &TargetKind, name: Option<&str>) -> TargetId {
     TargetId(match kind {
         TargetKind::Dotenv { path, variable } => format!("dotenv:{}#{variable}", path.display()),
         TargetKind::File { path } => format!("file:{}", path.display()),
         TargetKind::Command { command, .. } => {
             format!("command:{}", name.map_or_else(|| command_line(command), str::to_owned))
+        }
+        TargetKind::AwsSecretsManager { secret_id, json_key, .. } => {
+            let place = match json_key {
+                Some(json_key) => format!("{secret_id}#{json_key}"),
+                None => secret_id.clone(),
+            };
+            format!("aws-secrets-manager:{}", name.unwrap_or(&place))
         }
     })
 }

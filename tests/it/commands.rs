@@ -7,6 +7,7 @@ mod finish;
 mod history;
 mod key;
 mod ledger;
+mod man;
 mod phases;
 mod promote;
 mod purge;

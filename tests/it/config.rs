@@ -742,9 +742,10 @@ fn references_that_give_nothing_usable_are_the_callers_to_mend() {
         assert_eq!(failure.exit, ExitCode::Usage, "{failure:?}");
         says(&failure, words);
     }
+    // This room has no way to AWS of its own; `wiring` gives it one.
     let aws = resolve(&bench, "aws-sm:prod/key", b"").unwrap_err();
-    assert_eq!(aws.exit, ExitCode::Configuration);
-    says(&aws, &["not available in this version", "command:aws secretsmanager"]);
+    assert_eq!(aws.exit, ExitCode::Usage);
+    says(&aws, &["aws-sm:prod/key", "not at hand", "file:PATH"]);
 }
 
 #[test]
@@ -777,7 +778,8 @@ fn a_command_that_fails_says_its_last_line_and_exits_21() {
 fn the_reference_names_every_field_and_its_example_loads() {
     let text = include_str!("../../docs/reference/configuration.md");
     use config::known;
-    let names = [known::TOP_LEVEL, known::KEY, known::ANTHROPIC, known::DOTENV, known::FILE, known::COMMAND];
+    let targets = [known::DOTENV, known::FILE, known::COMMAND, known::AWS_SECRETS_MANAGER].concat();
+    let names = [known::TOP_LEVEL, known::KEY, known::ANTHROPIC, &targets];
     for name in names.concat() {
         assert!(text.contains(&format!("| `{name}` |")), "`{name}` has no row");
     }

@@ -1,11 +1,13 @@
 //! A hermetic place to run the real executable: its own directory, environment, clock and sandbox.
 
 pub mod double;
+pub mod moto;
 pub mod snapshot;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -91,7 +93,9 @@ impl Lab {
 
     /// A lab without configuration.
     pub fn bare(settings: SandboxSettings) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        // Closed to others, as a home directory is, whatever the umask.
+        let private = std::fs::Permissions::from_mode(0o700);
+        let directory = tempfile::Builder::new().permissions(private).tempdir().unwrap();
         let clock_path = directory.path().join("clock");
         std::fs::write(&clock_path, format!("{START_MILLISECONDS} boot-one 1000000")).unwrap();
         let clock = SimulatedClock::new(clock_path.clone());
@@ -113,6 +117,8 @@ impl Lab {
         lab.set("TMPDIR", tmp);
         lab.set("PATH", std::env::var_os("PATH").unwrap_or_default());
         lab.set("USER", "operator");
+        // No test asks the machine it runs on for AWS credentials.
+        lab.set("AWS_EC2_METADATA_DISABLED", "true");
         lab.set("ROTATE_TEST_CLOCK", clock_path);
         lab.set("ROTATE_TEST_SEED", "1");
         lab
@@ -169,7 +175,6 @@ impl Lab {
 
     /// Writes an executable shell script; its absolute path.
     pub fn script(&self, name: &str, body: &str) -> String {
-        use std::os::unix::fs::PermissionsExt;
         self.write(name, &format!("#!/bin/sh\n{body}\n"));
         std::fs::set_permissions(self.path(name), std::fs::Permissions::from_mode(0o755)).unwrap();
         self.path(name).display().to_string()

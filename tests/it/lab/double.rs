@@ -122,7 +122,8 @@ fn read_request(stream: &TcpStream) -> Option<Heard> {
     Some(request)
 }
 
-fn pass_on(request: &Heard, address: SocketAddr) -> std::io::Result<Vec<u8>> {
+/// Asks another server on the loopback the same.
+pub fn pass_on(request: &Heard, address: SocketAddr) -> std::io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(address)?;
     let mut head = format!("{} {} HTTP/1.1\r\nconnection: close\r\n", request.method, request.path);
     for (name, value) in request.headers.iter().filter(|(name, _)| name != "connection") {

@@ -1,0 +1,8 @@
+//! AWS Secrets Manager: as a target, and where a secret reference points. Against moto, and for what moto
+//! does not do as AWS documents it, against doubles of the few calls, written from the documentation.
+
+mod errors;
+mod interference;
+mod policies;
+mod reference;
+mod target;
