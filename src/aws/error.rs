@@ -114,7 +114,8 @@ impl Call<'_> {
             }
             "ExpiredTokenException" | "ExpiredToken" => self.credentials(
                 "the AWS credentials have expired",
-                "renew them (with single sign-on: `aws sso login`), then run the same command again",
+                "renew them, then run the same command again; with single sign-on: `aws sso login`, then \
+                 `eval \"$(aws configure export-credentials --format env)\"`",
             ),
             "UnrecognizedClientException" | "InvalidClientTokenId" | "InvalidAccessKeyId" => self.credentials(
                 "AWS does not know the credentials that rotate found",
@@ -219,8 +220,8 @@ impl Call<'_> {
             };
             return self.credentials(
                 &format!("no AWS credentials were found{}{detail}", profile.unwrap_or_default()),
-                "log in (`aws sso login`, `aws configure`), export AWS_PROFILE, or give a target `profile = …`; \
-                 `aws sts get-caller-identity` shows whether it worked",
+                "run `aws configure`, export AWS_PROFILE, or give a target `profile = …`; with single sign-on: \
+                 `aws sso login`, then `eval \"$(aws configure export-credentials --format env)\"`",
             );
         }
         AwsError::new(
