@@ -114,6 +114,7 @@ impl<'a, 'lock> Drive<'a, 'lock> {
         let seen = self.evidence_seen(event, &now);
         let seen = seen.map(|table| ("evidence", table));
         self.locked.commit(self.ports, self.goal.command(), event, seen, &now)?;
+        self.facts.emergency_ended |= matches!(event, Event::EmergencyEnded);
         if let Some(text) = narration(event) {
             self.ports.narrator.say(&text);
         }

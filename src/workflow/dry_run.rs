@@ -47,6 +47,7 @@ pub fn steps(
             }
             Step::Record(event) => {
                 lines.push(recorded(&event));
+                facts.emergency_ended |= matches!(event, Event::EmergencyEnded);
                 match apply(state.as_ref(), &event) {
                     Ok(next) => state = Some(next),
                     Err(illegal) => {

@@ -424,6 +424,19 @@ mod again {
         assert_eq!(lab.env_value(), old.value);
         assert!(lab.accepts(&old.value) && lab.accepts(&new.value));
     }
+
+    #[test]
+    fn abort_calls_off_an_emergency_at_rest_and_that_is_all() {
+        let (lab, old) = adopted();
+        lab.configure_with("", &lab.key("prod"));
+        lab.run(&format!("{REVOKE} --accept-outage")).expect(13);
+        assert_eq!(lab.status("prod")["emergency"], true);
+        lab.run("abort prod").expect(0);
+        assert_eq!(lab.status("prod")["emergency"], false);
+        assert_eq!(lab.phase("prod"), "Idle");
+        assert!(lab.accepts(&old.value));
+        lab.run("abort prod").expect(6);
+    }
 }
 
 mod on_record {

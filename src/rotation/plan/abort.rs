@@ -70,6 +70,8 @@ fn nothing_staged(state: &KeyState, view: View<'_>) -> Result<Step, Step> {
         return Ok(erase(state, None));
     }
     match &state.last_rotation {
+        // Calling an emergency off was all there was to do.
+        _ if view.facts.emergency_ended => Ok(Step::Done),
         Some(last) if last.ended == Ending::Aborted => Ok(Step::Done),
         _ if can_be_undone(state, view) => {
             Err(Step::Refused(Refusal::WrongPhase { next: &["undo", "stage"] }))

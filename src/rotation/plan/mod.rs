@@ -145,6 +145,8 @@ pub struct Facts {
     pub target_reads: Option<BTreeMap<TargetId, ReadBack>>,
     /// Targets whose write failed in this run: reported, not tried again and again.
     pub failed_targets: BTreeMap<TargetId, String>,
+    /// An emergency ended in this run.
+    pub emergency_ended: bool,
     /// Targets that an emergency had left behind were written in this run.
     pub reached_stale: bool,
     /// Effects that the provider definitely refused in this run, with what it said.

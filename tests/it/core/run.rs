@@ -67,6 +67,7 @@ impl<'s> Run<'s> {
             panic!("the plan asks for what `apply` refuses ({illegal}): {event:?} of {before:#?}")
         });
         self.story.judge_event(before.as_ref(), event);
+        self.facts.emergency_ended |= matches!(event, Event::EmergencyEnded);
         self.story.world.give(number(next.active().fingerprint));
         self.story.state = Some(next);
         dice.crash_point()
