@@ -61,7 +61,8 @@ fn next(state: &KeyState, wanted: &RevokeNow, view: View<'_>) -> Result<Step, St
             // From now on its provider's lag is waited for, not taken for a mistake.
             declare(state, wanted)?;
         }
-        return one_way(state, revoking, view);
+        // Begun here or by a `finish`, it is brought to its end first.
+        return revoke(state, revoking, view);
     }
     if open.is_empty() {
         return serve_again(state, wanted, view);
@@ -260,11 +261,6 @@ fn revoke(state: &KeyState, victim: Fingerprint, view: View<'_>) -> Result<Step,
         Some(credential) => Ok(revocation::plan(state, credential, view)),
         None => Err(Step::Refused(Refusal::NoSuspect)),
     }
-}
-
-/// A revocation that was begun, here or by a `finish`, is brought to its end first.
-fn one_way(state: &KeyState, revoking: Fingerprint, view: View<'_>) -> Result<Step, Step> {
-    revoke(state, revoking, view)
 }
 
 /// Writes down that there is an emergency, who is suspect and why, before the first change.
