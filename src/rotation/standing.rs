@@ -18,7 +18,7 @@ pub enum Standing {
     Unread(String),
 }
 
-/// The standing of a target by what it was seen to hold; `None` where nobody looked.
+/// The standing of a target by what it was seen to hold; `seen` is `None` where nobody looked.
 pub fn standing(state: &KeyState, target: &TargetId, seen: Option<&ReadBack>) -> Standing {
     let is_settled = state.phase.has_settled(target);
     match seen {

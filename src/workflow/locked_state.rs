@@ -37,8 +37,6 @@ pub(super) struct LockedState<'lock> {
     /// In an emergency a failing disk does not stop the revocation; what failed is kept here.
     tolerant: bool,
     problems: Vec<String>,
-    /// The generation on disk.
-    saved_generation: u64,
     /// What happened since, where an emergency goes on past a disk that fails.
     unsaved: Vec<Event>,
 }
@@ -89,16 +87,7 @@ impl<'lock> LockedState<'lock> {
                 (Some(record), Some(version))
             }
         };
-        let saved_generation = record.as_ref().map_or(0, |record: &Record| record.generation);
-        Ok(Self {
-            record,
-            version,
-            _right: right,
-            tolerant,
-            problems: Vec::new(),
-            saved_generation,
-            unsaved: Vec::new(),
-        })
+        Ok(Self { record, version, _right: right, tolerant, problems: Vec::new(), unsaved: Vec::new() })
     }
 
     pub(super) fn state(&self) -> Option<&KeyState> {
@@ -220,7 +209,6 @@ impl<'lock> LockedState<'lock> {
         let failure: Failure = match swap {
             Swap::Committed(version) => {
                 self.version = Some(version);
-                self.saved_generation = record.generation;
                 self.record = Some(record);
                 return self.saved(ports);
             }
@@ -230,7 +218,9 @@ impl<'lock> LockedState<'lock> {
         };
         if self.tolerant {
             self.unsaved.push(event.clone());
-            let note = Note { generation: self.saved_generation, events: self.unsaved.clone() };
+            // Each of them has raised the generation by one since the state was last on disk.
+            let generation = record.generation.saturating_sub(self.unsaved.len() as u64);
+            let note = Note { generation, events: self.unsaved.clone() };
             let noted = match ports.spool.write(&note) {
                 Ok(()) => "it is noted, and the next command takes it in".to_owned(),
                 Err(error) => format!("it could not be noted either ({error})"),

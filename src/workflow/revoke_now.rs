@@ -17,6 +17,7 @@ use crate::rotation::plan::{Goal, RevokeNow, Suspect, suspects};
 use crate::rotation::stamp::{Stamp, elapsed};
 use crate::secret::{Fingerprint, Secret};
 use crate::store::format::Record;
+use crate::store::lock::OperationLock;
 
 /// Another command is given this long to end by itself.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
@@ -140,7 +141,7 @@ pub async fn revoke_now(ports: &Ports, options: Options) -> Result<Report, Failu
     if options.dry_run {
         return operation::rehearse(ports, &goal);
     }
-    let lock = lock_if_free(ports).await?;
+    let lock = lock_if_free(ports, &goal).await;
     let mut locked = LockedState::open_for_emergency(ports, lock.as_ref())?;
     let state = adopted(ports, locked.state())?;
     if let Some(summary) = over_already(state, replacement.as_ref(), options.accept_outage) {
@@ -170,20 +171,12 @@ pub async fn revoke_now(ports: &Ports, options: Options) -> Result<Report, Failu
 }
 
 /// The lock, if it can be had soon; an emergency goes on without it, kept safe by compare-and-swap.
-async fn lock_if_free(ports: &Ports) -> Result<Option<crate::store::lock::OperationLock>, Failure> {
-    let settings = &ports.settings;
-    let lock = crate::store::lock::OperationLock::acquire(
-        &settings.state_directory,
-        &settings.key,
-        "revoke-now",
-        &*ports.clock,
-        LOCK_WAIT,
-    );
-    match lock.await {
-        Ok(lock) => Ok(Some(lock)),
-        Err(error) => {
-            ports.narrator.warn(&format!("going on without the lock: {error}"));
-            Ok(None)
+async fn lock_if_free(ports: &Ports, goal: &Goal) -> Option<OperationLock> {
+    match operation::lock(ports, goal, LOCK_WAIT).await {
+        Ok(lock) => Some(lock),
+        Err(failure) => {
+            ports.narrator.warn(&format!("going on without the lock: {failure}"));
+            None
         }
     }
 }

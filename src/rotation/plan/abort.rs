@@ -31,11 +31,7 @@ fn switch_back(state: &KeyState, old: Fingerprint, view: View<'_>) -> Result<Ste
     }
     view.accepted(old, Wanted::Retiring)?;
     promote::targets_ready(view)?;
-    Ok(Step::Record(Event::Switched {
-        direction: Direction::Back,
-        targets: view.policy.targets.clone(),
-        at: view.now.wall,
-    }))
+    Ok(view.switch(Direction::Back))
 }
 
 fn propagate_back(state: &KeyState, new: Fingerprint, view: View<'_>) -> Result<Step, Step> {

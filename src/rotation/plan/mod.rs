@@ -26,7 +26,7 @@ use super::effect::Effect;
 use super::event::Event;
 use super::evidence::{Evidence, Item};
 use super::grace::{GracePolicy, Remaining};
-use super::phase::{KeyState, Rotation, Window};
+use super::phase::{Direction, KeyState, Rotation, Window};
 use super::stamp::Stamp;
 use crate::secret::Fingerprint;
 
@@ -282,6 +282,11 @@ impl View<'_> {
     /// The identity of a credential, or the question that gets it.
     fn identity(&self, fingerprint: Fingerprint) -> Result<&Identity, Step> {
         self.facts.identities.get(&fingerprint).ok_or(Step::Observe(Question::Identify(fingerprint)))
+    }
+
+    /// The other credential becomes the active one, and every target is to be written.
+    fn switch(&self, direction: Direction) -> Step {
+        Step::Record(Event::Switched { direction, targets: self.policy.targets.clone(), at: self.now.wall })
     }
 
     /// Targets that do not hold the active value yet, and were not tried in vain in this run.

@@ -1,4 +1,4 @@
-//! SecondaryStaged → Promoted → GraceWindow; and in Revoked, the targets that an emergency left behind.
+//! SecondaryStaged → Promoted → GraceWindow; and at rest, the targets that an emergency left behind.
 
 use std::collections::BTreeMap;
 
@@ -40,11 +40,7 @@ fn reach_the_stale(state: &KeyState, view: View<'_>) -> Result<Step, Step> {
 fn switch(staged: crate::secret::Fingerprint, view: View<'_>) -> Result<Step, Step> {
     view.accepted(staged, Wanted::Staged)?;
     targets_ready(view)?;
-    Ok(Step::Record(Event::Switched {
-        direction: Direction::Forward,
-        targets: view.policy.targets.clone(),
-        at: view.now.wall,
-    }))
+    Ok(view.switch(Direction::Forward))
 }
 
 /// That no target is known to be unwritable, before consumers are moved at all.
@@ -75,7 +71,8 @@ pub(super) fn write_pending(state: &KeyState, view: View<'_>) -> Option<Step> {
     (!failed.is_empty()).then(|| Step::Refused(Refusal::TargetsFailed { targets: failed.clone() }))
 }
 
-fn write(state: &KeyState, targets: TargetSet) -> Step {
+/// The write of the active value to these targets.
+pub(super) fn write(state: &KeyState, targets: TargetSet) -> Step {
     Step::Act(Effect::WriteTargets { targets, fingerprint: state.active().fingerprint })
 }
 

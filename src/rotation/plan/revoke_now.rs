@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::{Refusal, RevokeNow, Step, View, Wanted, promote, revocation, stage};
 use crate::rotation::credential::{Credential, TargetSet, Verdict};
-use crate::rotation::effect::Effect;
 use crate::rotation::event::Event;
 use crate::rotation::phase::{Direction, Emergency, KeyState, Phase};
 use crate::rotation::standing::Standing;
@@ -172,8 +171,7 @@ fn take_over(state: &KeyState, wanted: &RevokeNow, view: View<'_>) -> Result<Ste
         }
         _ => Direction::Back,
     };
-    let targets = view.policy.targets.clone();
-    Ok(Step::Record(Event::Switched { direction, targets, at: view.now.wall }))
+    Ok(view.switch(direction))
 }
 
 /// The replacement that came with the command is staged; the next step promotes it.
@@ -237,7 +235,7 @@ fn settle_targets(state: &KeyState, wanted: &RevokeNow, view: View<'_>) -> Resul
                 return Ok(());
             }
             declare(state, wanted)?;
-            Err(Step::Act(Effect::WriteTargets { targets, fingerprint: state.active().fingerprint }))
+            Err(promote::write(state, targets))
         }
         Phase::GraceWindow { .. } => {
             // What was read back when the window opened may have changed since.
