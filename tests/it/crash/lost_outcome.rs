@@ -131,3 +131,26 @@ fn a_state_that_cannot_be_written_right_after_the_effect_is_caught_up() {
     assert_eq!(bench.lab.phase("prod"), "GraceWindow");
     bench.assert_chain("after the spool was taken in");
 }
+
+#[test]
+fn an_emergency_whose_state_cannot_be_written_is_taken_in_later() {
+    let bench = Bench::new();
+    let script = bench.lab.script(
+        "push",
+        "cat > pushed\nif [ -e sabotage ]; then mv state/prod.json kept && mkdir state/prod.json; fi",
+    );
+    let target = format!("type = \"command\"\ncommand = [\"{script}\"]\nread_back = [\"cat\", \"pushed\"]");
+    bench.lab.configure(&bench.lab.key_with("prod", "probe_attempts = 1", &[&target]));
+    bench.stage();
+    bench.lab.write("sabotage", "");
+    let ran = bench.run("revoke-now prod --reason leaked --yes").expect(12);
+    assert!(ran.stderr.contains("may give a dead value"), "{ran:#?}");
+    assert!(!bench.lab.accepts(&bench.old.value), "the suspect is ended all the same");
+    std::fs::remove_dir(bench.lab.path("state/prod.json")).unwrap();
+    std::fs::rename(bench.lab.path("kept"), bench.lab.path("state/prod.json")).unwrap();
+    std::fs::remove_file(bench.lab.path("sabotage")).unwrap();
+    let next = bench.run("promote prod").expect(6);
+    assert!(next.stderr.contains("taking in"), "{next:#?}");
+    assert_eq!(bench.lab.phase("prod"), "Revoked");
+    bench.assert_chain("after the emergency was taken in");
+}
