@@ -2,6 +2,7 @@
 //! console. Every step is judged by the world; from wherever a history ends, a way leads on.
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use rotate::rotation::phase::{KeyState, Phase};
 use rotate::rotation::plan::{Refusal, Suspect, Wanted};
 
@@ -135,11 +136,13 @@ fn is_about_one_put_aside(state: &KeyState) -> bool {
     state.emergency.as_ref().is_some_and(|emergency| emergency.suspects.iter().copied().all(is_aside))
 }
 
-/// 3000 histories a test; `ROTATE_TEST_CASES` asks for more, in a hunt.
+/// 3000 histories a test, the same ones each time; for a hunt, `ROTATE_TEST_CASES` asks for more and
+/// `ROTATE_TEST_SEED` for others.
 fn cases() -> ProptestConfig {
-    let count = std::env::var("ROTATE_TEST_CASES").ok().and_then(|text| text.parse().ok());
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     ProptestConfig {
-        cases: count.unwrap_or(3000),
+        cases: number("ROTATE_TEST_CASES").and_then(|count| u32::try_from(count).ok()).unwrap_or(3000),
+        rng_seed: RngSeed::Fixed(number("ROTATE_TEST_SEED").unwrap_or(0)),
         failure_persistence: None,
         max_shrink_iters: 4096,
         ..ProptestConfig::default()
