@@ -111,6 +111,17 @@ pub enum KeyStatus {
     Expired,
 }
 
+impl std::fmt::Display for KeyStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            KeyStatus::Active => "active",
+            KeyStatus::Inactive => "inactive",
+            KeyStatus::Archived => "archived",
+            KeyStatus::Expired => "expired",
+        })
+    }
+}
+
 /// Which provider key a credential is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identity {

@@ -331,11 +331,21 @@ impl KeyState {
         }
     }
 
+    /// The credential whose revocation, or the taking back of it, was begun: that it is accepted now says
+    /// nothing of the next minute.
+    pub fn in_doubt(&self) -> Option<Fingerprint> {
+        match self.intent.as_ref().map(|intent| &intent.effect) {
+            Some(Effect::Revoke { fingerprint, .. }) => Some(*fingerprint),
+            Some(Effect::Reactivate { fingerprint, .. }) if !self.is_undoing() => Some(*fingerprint),
+            _ => None,
+        }
+    }
+
     /// Whether both credentials may be used right now: consumers are moving from one to the other.
     pub fn both_valid(&self) -> bool {
         let is_fit = |credential: &Credential| {
             !self.dead.contains(&credential.fingerprint) && !self.is_suspect(credential.fingerprint)
         };
-        self.phase.retiring().is_some_and(is_fit) && self.pending_revocation().is_none()
+        self.phase.retiring().is_some_and(is_fit) && self.in_doubt().is_none()
     }
 }

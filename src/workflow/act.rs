@@ -13,6 +13,7 @@ use crate::rotation::credential::{Credential, ReadBack, SlotName, TargetId, Targ
 use crate::rotation::effect::Effect;
 use crate::rotation::event::Event;
 use crate::rotation::phase::{KeyState, Phase, Propagation};
+use crate::rotation::plan::TakenBack;
 use crate::secret::{Fingerprint, Secret};
 use crate::slots::SlotError;
 use crate::target::Target;
@@ -57,7 +58,8 @@ pub(super) async fn perform(drive: &mut Drive<'_, '_>, effect: Effect) -> Result
             let outcome = drive.ports.provider.reactivate(&id).await;
             let takes_back = !drive.state().is_some_and(KeyState::is_undoing);
             if takes_back && matches!(outcome, Outcome::Done(())) {
-                drive.facts.taken_back = Some(why_taken_back(drive, fingerprint));
+                let reason = why_taken_back(drive, fingerprint);
+                drive.facts.taken_back = Some(TakenBack { fingerprint, reason });
             }
             drive.called(fingerprint, outcome);
             Ok(())

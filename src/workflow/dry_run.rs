@@ -7,7 +7,7 @@ use crate::rotation::credential::{Identity, KeyStatus, ProviderKey, ProviderKeyI
 use crate::rotation::effect::{Effect, Intent};
 use crate::rotation::event::Event;
 use crate::rotation::phase::{Direction, KeyState, Phase, Propagation};
-use crate::rotation::plan::{Facts, Goal, Policy, Question, Refusal, Step, plan};
+use crate::rotation::plan::{Facts, Goal, Policy, Question, Refusal, Step, TakenBack, plan};
 use crate::rotation::stamp::Stamp;
 use crate::rotation::transition::apply;
 
@@ -217,7 +217,8 @@ fn succeed(
             let takes_back = matches!(effect, Effect::Reactivate { .. })
                 && !state.as_ref().is_some_and(|state| state.ended_with(*fingerprint));
             if takes_back {
-                facts.taken_back = Some("a revocation that was begun is taken back".to_owned());
+                let reason = "a revocation that was begun is taken back".to_owned();
+                facts.taken_back = Some(TakenBack { fingerprint: *fingerprint, reason });
             }
         }
     }

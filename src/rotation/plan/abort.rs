@@ -29,7 +29,7 @@ fn switch_back(state: &KeyState, old: Fingerprint, view: View<'_>) -> Result<Ste
         let detail = "it was revoked".to_owned();
         return Err(Step::Refused(Refusal::Rejected { wanted: Wanted::Retiring, fingerprint: old, detail }));
     }
-    view.accepted(old, Wanted::Retiring)?;
+    view.may_serve_again(old, Wanted::Retiring)?;
     promote::targets_ready(view)?;
     Ok(view.switch(Direction::Back))
 }

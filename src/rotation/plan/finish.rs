@@ -18,10 +18,10 @@ pub(super) fn plan(state: &KeyState, accept_unknown: &BTreeSet<Item>, view: View
         Phase::Promoted { direction: Direction::Forward, .. } => return wrong_phase(&["promote", "abort"]),
         Phase::Promoted { direction: Direction::Back, .. } => return wrong_phase(&["abort"]),
     };
-    if let Some(reason) = &view.facts.taken_back
+    if let Some(taken_back) = &view.facts.taken_back
         && state.intent.is_none()
     {
-        return Step::Refused(Refusal::TakenBack { reason: reason.clone() });
+        return Step::Refused(Refusal::TakenBack { reason: taken_back.reason.clone() });
     }
     let begun = matches!(
         state.intent.as_ref().map(|intent| &intent.effect),

@@ -157,8 +157,15 @@ pub struct Facts {
     pub waited_for_person: BTreeSet<Fingerprint>,
     /// From the provider's confirmation to the refusal, where it was measured.
     pub lag_seconds: BTreeMap<Fingerprint, u64>,
-    /// A revocation that was taken back in this run, and why.
-    pub taken_back: Option<String>,
+    /// A revocation that was taken back in this run.
+    pub taken_back: Option<TakenBack>,
+}
+
+/// A credential whose revocation was taken back, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenBack {
+    pub fingerprint: Fingerprint,
+    pub reason: String,
 }
 
 /// How often a call's outcome stayed unknown, and what was said last.
@@ -268,6 +275,30 @@ impl View<'_> {
                 detail: self.facts.probe_detail(fingerprint),
             })),
             Verdict::Unknown => Err(self.no_verdict(fingerprint, wanted)),
+        }
+    }
+
+    /// That a credential may be given to consumers again: it is accepted, and the provider's record does
+    /// not say otherwise. A revocation lags, so one that was just disabled is still accepted for a while.
+    fn may_serve_again(&self, fingerprint: Fingerprint, wanted: Wanted) -> Result<(), Step> {
+        self.accepted(fingerprint, wanted)?;
+        match self.record_says(fingerprint)? {
+            None | Some(KeyStatus::Active) => Ok(()),
+            Some(status) => Err(Step::Refused(Refusal::Rejected {
+                wanted,
+                fingerprint,
+                detail: format!("accepted for a while yet, but the provider's record says {status}"),
+            })),
+        }
+    }
+
+    /// The status of a credential by the provider's record; `None` where it cannot be told.
+    fn record_says(&self, fingerprint: Fingerprint) -> Result<Option<KeyStatus>, Step> {
+        match self.facts.key_statuses.get(&fingerprint) {
+            Some(status) => Ok(Some(status.unwrap_or(KeyStatus::Archived))),
+            None if !self.policy.capabilities.revoke => Ok(None),
+            None if self.facts.unknown_calls.contains_key(&fingerprint) => Ok(None),
+            None => Err(Step::Observe(Question::KeyStatus(fingerprint))),
         }
     }
 

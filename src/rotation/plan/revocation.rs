@@ -256,8 +256,9 @@ impl Revocation<'_> {
 
     /// A revocation that hit the wrong thing is taken back; it is repeated until the provider confirms.
     fn take_back(&self, id: &ProviderKeyId, fingerprint: Fingerprint) -> Result<Step, Step> {
-        if let Some(reason) = &self.view.facts.taken_back {
-            return Ok(Step::Record(Event::RevocationUndone { fingerprint, reason: reason.clone() }));
+        if let Some(taken_back) = &self.view.facts.taken_back {
+            let reason = taken_back.reason.clone();
+            return Ok(Step::Record(Event::RevocationUndone { fingerprint, reason }));
         }
         if let Some(detail) = self.view.facts.refused.get(&fingerprint) {
             // A definite refusal ends the attempt: what is left is looked at as it is.

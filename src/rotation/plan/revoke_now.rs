@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Refusal, RevokeNow, Step, View, Wanted, promote, revocation, stage};
-use crate::rotation::credential::{Credential, TargetSet, Verdict};
+use crate::rotation::credential::{Credential, KeyStatus, TargetSet, Verdict};
 use crate::rotation::event::Event;
 use crate::rotation::phase::{Direction, Emergency, KeyState, Phase};
 use crate::rotation::standing::Standing;
@@ -47,14 +47,15 @@ pub(super) fn plan(state: &KeyState, wanted: &RevokeNow, view: View<'_>) -> Step
 }
 
 fn next(state: &KeyState, wanted: &RevokeNow, view: View<'_>) -> Result<Step, Step> {
-    if let Some(reason) = &view.facts.taken_back
-        && state.intent.is_none()
-    {
-        return Err(Step::Refused(Refusal::TakenBack { reason: reason.clone() }));
-    }
     let declared = state.emergency.as_ref().map(|emergency| &emergency.suspects);
     let suspects = wanted.suspects.iter().chain(declared.into_iter().flatten());
     let open: BTreeSet<_> = suspects.copied().filter(|suspect| !state.dead.contains(suspect)).collect();
+    if let Some(taken_back) = &view.facts.taken_back
+        && state.intent.is_none()
+        && open.contains(&taken_back.fingerprint)
+    {
+        return Err(Step::Refused(Refusal::TakenBack { reason: taken_back.reason.clone() }));
+    }
     if let Some((_, revoking)) = state.pending_revocation() {
         if wanted.suspects.contains(&revoking) {
             // From now on its provider's lag is waited for, not taken for a mistake.
@@ -62,6 +63,10 @@ fn next(state: &KeyState, wanted: &RevokeNow, view: View<'_>) -> Result<Step, St
         }
         // Begun here or by a `finish`, it is brought to its end first.
         return revoke(state, revoking, view);
+    }
+    if let Some(doubtful) = state.in_doubt().filter(|doubtful| !open.contains(doubtful)) {
+        // What a `finish` began to take back may have to serve, and is accepted for certain only after.
+        return revoke(state, doubtful, view);
     }
     if open.is_empty() {
         return serve_again(state, wanted, view);
@@ -142,13 +147,13 @@ fn move_away(
 ) -> Result<Option<Step>, Step> {
     if let Some(other) = successor(state, wanted, open) {
         match view.probe(other)? {
-            Verdict::Accepted => return take_over(state, wanted, view).map(Some),
+            Verdict::Accepted if can_stay(other, view)? => return take_over(state, wanted, view).map(Some),
             // Nothing came with the command that could serve instead: say what keeps this one from it.
             _ if state.phase.retiring().is_some()
                 && wanted.replacement.is_none()
                 && !wanted.accept_outage =>
             {
-                view.accepted(other, Wanted::Retiring)?;
+                view.may_serve_again(other, Wanted::Retiring)?;
             }
             _ => {}
         }
@@ -160,6 +165,11 @@ fn move_away(
         return Ok(None);
     }
     Err(Step::Refused(Refusal::NeedsReplacement { suspect: state.active().fingerprint }))
+}
+
+/// Whether one that is accepted now will be, by the provider's record.
+fn can_stay(credential: Fingerprint, view: View<'_>) -> Result<bool, Step> {
+    Ok(view.record_says(credential)?.is_none_or(|status| status == KeyStatus::Active))
 }
 
 /// The other credential of this rotation becomes the active one.

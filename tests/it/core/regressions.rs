@@ -224,3 +224,33 @@ fn a_purge_of_a_key_that_came_back_does_not_bar_the_next_rotation() {
     assert_eq!(end, End::Refused(Refusal::StillAccepted { fingerprint: fingerprint(0) }));
     well(&mut story, Command::Stage { credential: 2, replace: false });
 }
+
+#[test]
+fn nobody_is_moved_to_a_credential_that_is_being_taken_back() {
+    let mut story = promoted();
+    story.world.pass(3600 + 60);
+    // The revocation is sent and lags; nobody answers when its refusal is looked for.
+    let mut dice = Dice { throws: vec![180, 180, 0, 0, 0, 0, 0, 0, 0], crash_after: None };
+    assert!(matches!(story.run(&Command::Finish { accept_targets: false }, &mut dice), End::Refused(_)));
+    assert_eq!(story.world.keys[0].is, KeyIs::Inactive);
+    // It is taken back, since it does not show; the first request to do so is lost.
+    let mut dice = Dice { throws: vec![180, 0, 0], crash_after: None };
+    assert_eq!(story.run(&leaked(Suspect::New, None, false), &mut dice), End::Done);
+    assert_eq!((active(&story), story.world.keys[0].is), (0, KeyIs::Active));
+}
+
+#[test]
+fn nobody_is_moved_to_a_credential_that_the_providers_record_calls_disabled() {
+    let mut story = promoted();
+    disable(&mut story, 0, KeyIs::Inactive);
+    // The provider lags: it is accepted for a while yet.
+    story.world.keys[0].accepted_until = story.world.truth + 600;
+    for command in [Command::Abort, leaked(Suspect::New, None, false)] {
+        let end = story.run(&command, &mut Dice::default());
+        assert!(
+            matches!(end, End::Refused(Refusal::Rejected { wanted: Wanted::Retiring, .. })),
+            "{command:?}: {end:?}"
+        );
+        assert_eq!(active(&story), 1);
+    }
+}

@@ -9,7 +9,7 @@ use rotate::rotation::credential::{
 use rotate::rotation::effect::{Effect, Intent};
 use rotate::rotation::event::Event;
 use rotate::rotation::phase::{KeyState, Phase, Propagation};
-use rotate::rotation::plan::{Facts, Goal, Question, Step, plan};
+use rotate::rotation::plan::{Facts, Goal, Question, Step, TakenBack, plan};
 use rotate::rotation::stamp::Stamp;
 use rotate::rotation::transition::apply;
 use rotate::secret::Fingerprint;
@@ -278,7 +278,8 @@ impl Run<'_> {
                 dice.crash_point()?;
                 let takes_back = !self.story.state.as_ref().is_some_and(KeyState::is_undoing);
                 if takes_back && luck == Luck::Good {
-                    self.facts.taken_back = Some("taken back".to_owned());
+                    let reason = "taken back".to_owned();
+                    self.facts.taken_back = Some(TakenBack { fingerprint: *fingerprint, reason });
                 }
                 self.called(*fingerprint, luck);
                 Ok(())
