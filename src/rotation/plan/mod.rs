@@ -347,7 +347,10 @@ fn busy_elsewhere(state: &KeyState, goal: &Goal) -> Option<Refusal> {
         // Before anything was sent to the provider an emergency can still be called off.
         let effect = state.intent.as_ref().map(|intent| &intent.effect);
         let was_sent = matches!(effect, Some(Effect::Revoke { .. } | Effect::Reactivate { .. }));
-        if matches!(goal, Goal::Abort) && !was_sent {
+        // A replacement goes over the value of the retiring one, and then there is nothing to go back to.
+        let has_overwritten =
+            matches!(effect, Some(Effect::StoreStaged { .. })) && state.phase.retiring().is_some();
+        if matches!(goal, Goal::Abort) && !was_sent && !has_overwritten {
             return None;
         }
         return refuse("revoke-now", "an emergency revocation is under way");

@@ -254,3 +254,17 @@ fn nobody_is_moved_to_a_credential_that_the_providers_record_calls_disabled() {
         assert_eq!(active(&story), 1);
     }
 }
+
+#[test]
+fn an_emergency_whose_replacement_went_over_the_old_one_is_not_called_off() {
+    let mut story = promoted();
+    // There is no going back to the old one, so the replacement takes its slot.
+    disable(&mut story, 0, KeyIs::Inactive);
+    let mut dice = Dice { throws: Vec::new(), crash_after: Some(5) };
+    assert_eq!(story.run(&leaked(Suspect::New, Some(2), false), &mut dice), End::Crashed);
+    assert_eq!(story.world.slots, [Some(2), Some(1)], "the replacement is in the slot of the old one");
+    let end = story.run(&Command::Abort, &mut Dice::default());
+    assert!(matches!(end, End::Refused(Refusal::Busy { resume: "revoke-now", .. })), "{end:?}");
+    well(&mut story, leaked(Suspect::New, Some(2), false));
+    assert_eq!(active(&story), 2);
+}
