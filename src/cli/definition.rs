@@ -192,7 +192,7 @@ pub(super) struct Stage {
     #[command(flatten)]
     pub(super) key: KeyName,
     /// Where the value is: `-` (stdin), env:NAME, file:PATH, command:PROGRAM ARG…; never the value
-    /// itself [default: a hidden prompt]
+    /// itself [default: a hidden prompt; where the provider makes keys by API, a new one]
     #[arg(long, value_name = "REF")]
     pub(super) from: Option<String>,
     /// Drop another credential that is staged already

@@ -18,7 +18,9 @@ pub(super) fn run(context: &Context, arguments: Stage) -> Result<Output, Failure
     let ports = wiring::ports(&config, key, AdminKey::Needed, &context.surroundings(), &removed)?;
     let fallback = placed_candidate(&config, key)?;
     let question = format!("The new value of `{}` (hidden):", key.name);
-    let value = value::obtain(context, "--from", from, fallback, &question)?;
+    let is_minted = from.is_none() && fallback.is_none() && ports.provider.capabilities().mint;
+    let value =
+        if is_minted { None } else { Some(value::obtain(context, "--from", from, fallback, &question)?) };
     let begun = rotation::begin(context.clock.now().wall, arguments.ticket, arguments.reason)?;
     let report = runtime::run(async {
         workflow::stage::stage(&ports, value, begun, arguments.replace, arguments.safety.dry_run).await

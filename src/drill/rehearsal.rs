@@ -40,7 +40,7 @@ pub(super) async fn rotate(
     narrator.say("a person creates a new key at the provider's console");
     let new = scene.create_new_key()?;
     narrator.say(&format!("> rotate stage {KEY}"));
-    stage::stage(&ports, new, rotation()?, false, false).await?;
+    stage::stage(&ports, Some(new), rotation()?, false, false).await?;
     SystemClock.sleep(job_part(options, 80)).await;
 
     narrator.say(&format!("> rotate promote {KEY}"));

@@ -110,6 +110,7 @@ impl Provider for Anthropic {
             delete: with_admin_key,
             last_used: false,
             usage: with_admin_key,
+            keys_limit: None,
         }
     }
 

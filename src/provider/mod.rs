@@ -6,7 +6,9 @@ pub mod probe;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::rotation::credential::{Capabilities, Identity, KeyStatus, ProviderKeyId, Verdict};
+use crate::rotation::credential::{
+    Capabilities, Identity, KeyStatus, LastUse, ListedKey, ProviderKeyId, Verdict,
+};
 use crate::secret::Secret;
 
 /// An issuer of credentials.
@@ -66,6 +68,28 @@ pub trait Provider {
 
     /// Deletes or archives the key for good.
     async fn delete(&self, id: &ProviderKeyId) -> Outcome<()>;
+
+    /// How a person deletes a key that is none of ours to delete, for people.
+    fn removal(&self, id: &ProviderKeyId) -> String {
+        format!("delete {id} at {}", self.console_page())
+    }
+
+    /// Makes one more key for the same owner. The value is told here and never again; after
+    /// [`Outcome::Unknown`] a key may exist whose value nobody has: [`Provider::list`] shows it.
+    async fn mint(&self) -> Outcome<Minted> {
+        Outcome::Refused(format!("{} makes no keys by API", self.name()))
+    }
+
+    /// Every key of the owner for whom [`Provider::mint`] makes keys, whatever its status.
+    async fn list(&self) -> Outcome<Vec<ListedKey>> {
+        Outcome::Refused(format!("{} lists no keys", self.name()))
+    }
+
+    /// When the key was last used, where the provider tells; `Done(None)`: never, as far as it knows.
+    async fn last_used(&self, id: &ProviderKeyId) -> Outcome<Option<LastUse>> {
+        let _ = id;
+        Outcome::Refused(format!("{} tells no last-used times", self.name()))
+    }
 }
 
 /// The three outcomes of every call that leaves the machine.
@@ -76,6 +100,13 @@ pub enum Outcome<T> {
     Refused(String),
     /// Perhaps done: look before acting again.
     Unknown(String),
+}
+
+/// A key that was just made.
+#[derive(Debug)]
+pub struct Minted {
+    pub id: ProviderKeyId,
+    pub value: Secret,
 }
 
 /// The answer to one live ping.

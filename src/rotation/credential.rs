@@ -31,6 +31,20 @@ pub struct Credential {
     /// When the provider lets it expire, where it said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// Made by the provider at our request and not promoted yet: no consumer ever got it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub never_served: bool,
+}
+
+/// Where a slot's value was put, as its store names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placement {
+    /// The store's own unmistakable name of the place, such as an ARN with its account: pinned, so that a
+    /// later run that would reach another place is stopped.
+    pub place: String,
+    /// The version that holds the value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// The two places that hold a key's overlapping values.
@@ -99,6 +113,35 @@ pub struct ProviderKey {
     pub hint: String,
 }
 
+/// One key of an owner, as a provider that mints lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedKey {
+    pub id: ProviderKeyId,
+    pub status: KeyStatus,
+    /// By the provider's clock.
+    pub created_at: Option<Timestamp>,
+    pub last_use: LastUseSeen,
+}
+
+/// What a provider says of a key's last use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LastUseSeen {
+    Never,
+    At(LastUse),
+    /// It could not be told; the text says why.
+    Unknown(String),
+}
+
+/// One use of a key, the last that its provider knows of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastUse {
+    pub at: Timestamp,
+    /// For what, in the provider's words, such as `s3 in eu-central-1`; safe to print.
+    pub by: String,
+    /// Whether it was such a call as a probe makes, and so perhaps our own.
+    pub may_be_a_probe: bool,
+}
+
 /// A provider's record of whether a key is usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -145,6 +188,8 @@ pub struct Capabilities {
     pub delete: bool,
     pub last_used: bool,
     pub usage: bool,
+    /// How many keys of one owner may exist at a time, whatever their status.
+    pub keys_limit: Option<usize>,
 }
 
 /// What a target was seen to hold.

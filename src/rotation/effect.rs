@@ -17,6 +17,11 @@ use crate::secret::Fingerprint;
 pub enum Effect {
     /// Put today's live value into a slot.
     StoreAdopted { slot: SlotName, credential: Credential },
+    /// Have the provider make one more key. `existing` are all that were there before: what is there
+    /// afterwards beside them came of this.
+    Mint { rotation: Rotation, existing: BTreeSet<ProviderKeyId> },
+    /// Delete keys that an interrupted `stage` made and whose values are lost.
+    Sweep { ids: BTreeSet<ProviderKeyId> },
     /// Put a candidate's value into a slot.
     StoreStaged { slot: SlotName, credential: Credential, rotation: Rotation },
     /// Write the value with this fingerprint to these targets and read each back.
@@ -36,6 +41,8 @@ impl Effect {
     pub fn name(&self) -> &'static str {
         match self {
             Effect::StoreAdopted { .. } => "store_adopted",
+            Effect::Mint { .. } => "mint",
+            Effect::Sweep { .. } => "sweep",
             Effect::StoreStaged { .. } => "store_staged",
             Effect::WriteTargets { .. } => "write_targets",
             Effect::Erase { .. } => "erase",

@@ -1,11 +1,11 @@
 //! What was decided and done: the only things that change a key's state, and the journal's entries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::credential::{Credential, SlotName, TargetId, TargetSet};
+use super::credential::{Credential, Placement, ProviderKeyId, SlotName, TargetId, TargetSet};
 use super::effect::Intent;
 use super::phase::{Direction, Emergency, Propagation, Rotation, Window};
 use super::stamp::Stamp;
@@ -20,6 +20,8 @@ pub enum Event {
         credential: Credential,
         slot: SlotName,
         at: Timestamp,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        placement: Option<Placement>,
     },
     /// An outside effect is about to be tried.
     Intended {
@@ -29,11 +31,17 @@ pub enum Event {
     IntentDropped {
         reason: String,
     },
+    /// Keys that an interrupted `stage` had left at the provider are gone.
+    Swept {
+        ids: BTreeSet<ProviderKeyId>,
+    },
     /// A probed candidate lies in its slot.
     Staged {
         slot: SlotName,
         credential: Credential,
         rotation: Rotation,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        placement: Option<Placement>,
     },
     /// The staged credential is put out of use before promotion.
     StagedDropped {
@@ -48,6 +56,9 @@ pub enum Event {
     /// What came of writing targets.
     TargetsWritten {
         outcomes: BTreeMap<TargetId, Propagation>,
+        /// The versions that consumers read from now on, where a target's store keeps versions.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        versions: BTreeMap<TargetId, String>,
     },
     /// Every target holds the active value; the clock runs.
     GraceOpened {
@@ -119,6 +130,7 @@ impl Event {
             Event::Adopted { .. } => "adopted",
             Event::Intended { .. } => "intended",
             Event::IntentDropped { .. } => "intent_dropped",
+            Event::Swept { .. } => "swept",
             Event::Staged { .. } => "staged",
             Event::StagedDropped { .. } => "staged_dropped",
             Event::Switched { .. } => "switched",

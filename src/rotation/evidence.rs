@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::credential::{TargetId, Verdict};
-use super::phase::{KeyState, Phase};
+use super::credential::{LastUseSeen, TargetId, Verdict};
+use super::phase::{KeyState, Phase, Window};
 use super::plan::{Facts, Policy};
 use super::stamp::Stamp;
 use super::standing::{Standing, standing};
@@ -105,7 +105,7 @@ pub struct Evidence {
 
 /// The whole table for a key in its grace window; `None` in any other phase.
 pub fn weigh(state: &KeyState, facts: &Facts, policy: &Policy, now: &Stamp) -> Option<Vec<Evidence>> {
-    let Phase::GraceWindow { active, window, .. } = &state.phase else {
+    let Phase::GraceWindow { active, retiring, window, .. } = &state.phase else {
         return None;
     };
     let remaining = policy.remaining(state, window, now);
@@ -122,10 +122,11 @@ pub fn weigh(state: &KeyState, facts: &Facts, policy: &Policy, now: &Stamp) -> O
     for (item, detail) in [
         (Item::Leases, "no job of this key runs under a lease"),
         (Item::Usage, "the usage report is not consulted"),
-        (Item::LastUsed, "the provider tells no last-used time"),
     ] {
         table.push(Evidence { item, verdict: Finding::NotAvailable, detail: detail.to_owned() });
     }
+    let (verdict, detail) = last_used(facts.last_uses.get(&retiring.fingerprint), window, policy);
+    table.push(Evidence { item: Item::LastUsed, verdict, detail });
     Some(table)
 }
 
@@ -156,6 +157,31 @@ fn grace(remaining_seconds: u64, clock_went_backwards: bool) -> (Finding, String
         detail.push_str("; a clock ran backwards since it opened");
     }
     (Finding::Unmet, detail)
+}
+
+/// A job that started before the promotion may use the old credential for as long as the floor allows; who
+/// uses it later does not behave as configured, or is not configured at all.
+fn last_used(seen: Option<&LastUseSeen>, window: &Window, policy: &Policy) -> (Finding, String) {
+    if !policy.capabilities.last_used {
+        return (Finding::NotAvailable, "the provider tells no last-used time".to_owned());
+    }
+    match seen {
+        None => (Finding::Unknown, "the provider was not asked".to_owned()),
+        Some(LastUseSeen::Unknown(detail)) => (Finding::Unknown, detail.clone()),
+        Some(LastUseSeen::Never) => (Finding::Met, "never used, as far as the provider knows".to_owned()),
+        Some(LastUseSeen::At(used)) => {
+            let since_seconds = used.at.as_second() - window.opened_at.wall.as_second();
+            let floor_seconds = i64::try_from(window.floor_seconds).unwrap_or(i64::MAX);
+            let used_at = format!("last used at {:.0} ({})", used.at, used.by);
+            if since_seconds <= floor_seconds {
+                (Finding::Met, format!("{used_at}: not after the jobs that had it could go on"))
+            } else if used.may_be_a_probe {
+                (Finding::Unknown, format!("{used_at}: perhaps a probe of our own, perhaps not"))
+            } else {
+                (Finding::Unmet, format!("{used_at}: somebody still uses it"))
+            }
+        }
+    }
 }
 
 fn targets(state: &KeyState, facts: &Facts, policy: &Policy) -> (Finding, String) {

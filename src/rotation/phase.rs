@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::credential::{Credential, SlotName, TargetId};
+use super::credential::{Credential, ProviderKeyId, SlotName, TargetId};
 use super::effect::{Effect, Intent};
 use super::stamp::Stamp;
 use crate::secret::Fingerprint;
@@ -35,6 +35,8 @@ pub struct KeyState {
     pub stale_targets: BTreeMap<TargetId, String>,
     /// The longest job that leases have seen, in seconds; feeds the grace floor.
     pub longest_job_seen_seconds: u64,
+    /// Where the slots lie, in their store's own unmistakable words, where it has any.
+    pub place: Option<String>,
 }
 
 /// Where a rotation stands.
@@ -257,6 +259,7 @@ impl KeyState {
             active_since: at,
             stale_targets: BTreeMap::new(),
             longest_job_seen_seconds: 0,
+            place: None,
         }
     }
 
@@ -308,6 +311,21 @@ impl KeyState {
             .chain(self.phase.other())
             .chain(&self.set_aside)
             .find(|credential| credential.fingerprint == fingerprint)
+    }
+
+    /// Whether a credential that may be in use, or come back into use, has this id.
+    pub fn knows(&self, id: &ProviderKeyId) -> bool {
+        std::iter::once(self.active())
+            .chain(self.phase.other())
+            .chain(&self.set_aside)
+            .any(|credential| credential.provider_key_id.as_ref() == Some(id))
+    }
+
+    /// Whether a key with this id may be deleted though it was not revoked: no consumer ever got it.
+    pub fn may_be_swept(&self, id: &ProviderKeyId) -> bool {
+        let has_id = |credential: &&Credential| credential.provider_key_id.as_ref() == Some(id);
+        let in_use = std::iter::once(self.active()).chain(self.phase.other()).find(has_id);
+        in_use.is_none() && self.set_aside.iter().filter(has_id).all(|aside| aside.never_served)
     }
 
     /// Whether an emergency under way is about this credential.

@@ -3,9 +3,9 @@
 //! Everything not listed is refused. The same function runs in the driver, in recovery, in the model
 //! and in the tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::credential::{Credential, SlotName, TargetId, TargetSet};
+use super::credential::{Credential, Placement, ProviderKeyId, SlotName, TargetId, TargetSet};
 use super::effect::{Effect, Intent};
 use super::event::{Event, Proof};
 use super::invariant::{self, Violation};
@@ -44,7 +44,10 @@ pub fn apply(state: Option<&KeyState>, event: &Event) -> Result<KeyState, Illega
 
 fn first(event: &Event) -> Result<KeyState, Illegal> {
     match event {
-        Event::Adopted { credential, slot, at } => Ok(KeyState::adopted(credential.clone(), *slot, *at)),
+        Event::Adopted { credential, slot, at, placement } => {
+            let place = placement.as_ref().map(|placement| placement.place.clone());
+            Ok(KeyState { place, ..KeyState::adopted(credential.clone(), *slot, *at) })
+        }
         _ => Err(Illegal::Phase { event: event.name(), phase: "(never adopted)" }),
     }
 }
@@ -60,10 +63,13 @@ impl Transition<'_> {
             Event::Adopted { .. } => self.wrong_phase(),
             Event::Intended { intent } => self.intended(intent),
             Event::IntentDropped { .. } => self.intent_dropped(),
-            Event::Staged { slot, credential, rotation } => self.staged(slot, credential, rotation),
+            Event::Swept { ids } => self.swept(&ids),
+            Event::Staged { slot, credential, rotation, placement } => {
+                self.staged(slot, credential, rotation, placement)
+            }
             Event::StagedDropped { .. } => self.staged_dropped(),
             Event::Switched { direction, targets, at } => self.switched(direction, &targets, at),
-            Event::TargetsWritten { outcomes } => self.targets_written(outcomes),
+            Event::TargetsWritten { outcomes, .. } => self.targets_written(outcomes),
             Event::GraceOpened { window, targets } => self.grace_opened(window, &targets),
             Event::Drifted { targets } => self.drifted(&targets),
             Event::RolledBack { targets } => self.rolled_back(&targets),
@@ -103,14 +109,18 @@ impl Transition<'_> {
     fn fits(&self, effect: &Effect) -> bool {
         let state = &self.state;
         let other_slot = state.active_slot.other();
+        let is_at_rest = matches!(state.phase, Phase::Idle { .. } | Phase::Revoked { .. });
         match effect {
             Effect::StoreAdopted { .. } => false,
+            Effect::Mint { .. } => is_at_rest && state.emergency.is_none(),
+            Effect::Sweep { ids } => {
+                is_at_rest && state.emergency.is_none() && ids.iter().all(|id| state.may_be_swept(id))
+            }
             Effect::StoreStaged { slot, credential, .. } => {
                 *slot == other_slot && credential.fingerprint != state.active().fingerprint
             }
             Effect::WriteTargets { fingerprint, .. } => {
-                let at_rest = matches!(state.phase, Phase::Idle { .. } | Phase::Revoked { .. });
-                let has_left_some = at_rest && !state.stale_targets.is_empty();
+                let has_left_some = is_at_rest && !state.stale_targets.is_empty();
                 (matches!(state.phase, Phase::Promoted { .. }) || has_left_some)
                     && *fingerprint == state.active().fingerprint
             }
@@ -141,6 +151,7 @@ impl Transition<'_> {
         slot: SlotName,
         credential: Credential,
         rotation: Rotation,
+        placement: Option<Placement>,
     ) -> Result<KeyState, Illegal> {
         if slot != self.state.active_slot.other() {
             return self.bad_data("the candidate must lie in the slot that is not active");
@@ -167,6 +178,20 @@ impl Transition<'_> {
         };
         self.state.set_aside.retain(|aside| aside.fingerprint != credential.fingerprint);
         self.state.phase = Phase::SecondaryStaged { active, staged: credential, rotation };
+        self.state.place = placement.map(|placement| placement.place).or(self.state.place);
+        self.state.intent = None;
+        Ok(self.state)
+    }
+
+    /// What an interrupted `stage` had left at the provider is gone; what it intended is not wanted any more.
+    fn swept(mut self, ids: &BTreeSet<ProviderKeyId>) -> Result<KeyState, Illegal> {
+        match self.state.intent.as_ref().map(|intent| &intent.effect) {
+            Some(Effect::Sweep { ids: begun }) if begun == ids => {}
+            _ => return self.bad_data("no sweep of these keys was intended"),
+        }
+        let is_swept = |aside: &Credential| aside.provider_key_id.as_ref().is_some_and(|id| ids.contains(id));
+        let swept: Vec<_> = self.state.set_aside.extract_if(.., |aside| is_swept(aside)).collect();
+        self.state.dead.extend(swept.iter().map(|aside| aside.fingerprint));
         self.state.intent = None;
         Ok(self.state)
     }
@@ -211,6 +236,7 @@ impl Transition<'_> {
             ) if self.state.is_suspect(active.fingerprint) => (retiring, active, rotation),
             _ => return self.wrong_phase(),
         };
+        let active = Credential { never_served: false, ..active };
         let propagation = targets.iter().map(|target| (target.clone(), Propagation::Pending)).collect();
         self.state.phase = Phase::Promoted { active, retiring, rotation, direction, propagation };
         self.state.active_slot = self.state.active_slot.other();

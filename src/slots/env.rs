@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::{SlotError, Slots};
-use crate::rotation::credential::SlotName;
+use super::{Purpose, SlotError, Slots};
+use crate::rotation::credential::{Placement, SlotName};
 use crate::secret::{Fingerprint, Secret};
 
 /// Looks up one environment variable.
@@ -103,8 +103,13 @@ impl Slots for EnvSlots {
         self.read_slot(slot)
     }
 
-    async fn write(&self, slot: SlotName, value: &Secret) -> Result<(), SlotError> {
-        self.verify(slot, value)
+    async fn write(
+        &self,
+        slot: SlotName,
+        value: &Secret,
+        _purpose: Purpose<'_>,
+    ) -> Result<Option<Placement>, SlotError> {
+        self.verify(slot, value).map(|()| None)
     }
 
     async fn erase(&self, _slot: SlotName, _fingerprint: Fingerprint) -> Result<(), SlotError> {

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, unlinkat};
 use zeroize::Zeroizing;
 
-use super::{SlotError, Slots};
+use super::{Purpose, SlotError, Slots};
 use crate::durable::{self, ReplaceError};
-use crate::rotation::credential::SlotName;
+use crate::rotation::credential::{Placement, SlotName};
 use crate::secret::{Fingerprint, Secret};
 
 /// No credential is longer; a larger file is something else.
@@ -210,8 +210,13 @@ impl Slots for FileSlots {
         self.read_slot(slot)
     }
 
-    async fn write(&self, slot: SlotName, value: &Secret) -> Result<(), SlotError> {
-        self.write_slot(slot, value)
+    async fn write(
+        &self,
+        slot: SlotName,
+        value: &Secret,
+        _purpose: Purpose<'_>,
+    ) -> Result<Option<Placement>, SlotError> {
+        self.write_slot(slot, value).map(|()| None)
     }
 
     async fn erase(&self, slot: SlotName, fingerprint: Fingerprint) -> Result<(), SlotError> {

@@ -5,7 +5,7 @@ pub mod file;
 
 use async_trait::async_trait;
 
-use crate::rotation::credential::SlotName;
+use crate::rotation::credential::{Placement, SlotName};
 use crate::secret::{Fingerprint, Secret};
 
 /// The pair of places that hold a key's two values.
@@ -42,11 +42,31 @@ pub trait Slots {
     /// The value in the slot; `None` where the slot is empty.
     async fn read(&self, slot: SlotName) -> Result<Option<Secret>, SlotError>;
 
-    /// Puts the value into the slot, replacing what is there.
-    async fn write(&self, slot: SlotName, value: &Secret) -> Result<(), SlotError>;
+    /// Puts the value into the slot, replacing what is there. Says where it lies now, where the store has a
+    /// name for that which another store could not have, too.
+    async fn write(
+        &self,
+        slot: SlotName,
+        value: &Secret,
+        purpose: Purpose<'_>,
+    ) -> Result<Option<Placement>, SlotError>;
+
+    /// Pins the place that an earlier `write` named: from now on every call fails that would reach another.
+    fn pin(&self, place: &str) {
+        let _ = place;
+    }
 
     /// Removes the value with this fingerprint from the slot; another value, or none, is left alone.
     async fn erase(&self, slot: SlotName, fingerprint: Fingerprint) -> Result<(), SlotError>;
+}
+
+/// What a value is put into a slot for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose<'a> {
+    /// Consumers use it today.
+    Adopted,
+    /// It waits for its promotion in this rotation.
+    Staged { rotation_id: &'a str },
 }
 
 /// Why a slot could not be used.

@@ -84,6 +84,8 @@ struct StateFile {
     #[serde(default)]
     longest_job_seen_seconds: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     journal: Option<Head>,
     written_at: Timestamp,
 }
@@ -185,6 +187,7 @@ fn to_file(record: &Record) -> StateFile {
         active_since: state.active_since,
         stale_targets: state.stale_targets.clone(),
         longest_job_seen_seconds: state.longest_job_seen_seconds,
+        place: state.place.clone(),
         journal: record.journal.clone(),
         written_at: record.written_at,
     }
@@ -234,6 +237,7 @@ fn from_file(file: StateFile) -> Result<Record, &'static str> {
         active_since: file.active_since,
         stale_targets: file.stale_targets,
         longest_job_seen_seconds: file.longest_job_seen_seconds,
+        place: file.place,
     };
     Ok(Record {
         generation: file.generation,

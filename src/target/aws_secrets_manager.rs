@@ -6,7 +6,7 @@ use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
 
 use super::file::held;
-use super::{Target, TargetError};
+use super::{Target, TargetError, Written};
 use crate::aws::secrets_manager::{CURRENT, PENDING};
 use crate::aws::{AwsError, Current, Described, Fault, SecretsManager, Settings, connect, json_member};
 use crate::crash;
@@ -52,12 +52,13 @@ impl AwsSecretsManagerTarget {
         self.connection.get_or_try_init(|| connect(&self.settings)).await
     }
 
-    /// Puts the value in once. `Ok(false)`: somebody else moved the label first, and nothing was lost.
-    async fn write_once(&self, aws: &SecretsManager, value: &Secret) -> Result<bool, AwsError> {
+    /// Puts the value in once and says which version consumers read. `Ok(None)`: somebody else moved the
+    /// label first, and nothing was lost.
+    async fn write_once(&self, aws: &SecretsManager, value: &Secret) -> Result<Option<String>, AwsError> {
         let before = aws.describe(&self.secret_id).await?;
         self.check_described(&before)?;
         let current = aws.current(&self.secret_id).await?;
-        let Some(text) = self.changed(&current.text, value)? else { return Ok(true) };
+        let Some(text) = self.changed(&current.text, value)? else { return Ok(Some(current.version_id)) };
         self.check_pending(&before, &current)?;
         let token = self.token(value, &current.version_id);
         if let Err(error) = aws.put_pending(&self.secret_id, &token, &text, value).await {
@@ -72,7 +73,7 @@ impl AwsSecretsManagerTarget {
             match now.holder(CURRENT) {
                 Some(holder) if holder == token => {}
                 Some(holder) if holder == current.version_id => return Err(error),
-                _ => return Ok(false),
+                _ => return Ok(None),
             }
         }
         crash::point("a version is current");
@@ -81,7 +82,7 @@ impl AwsSecretsManagerTarget {
         if let Err(error) = aws.drop_pending(&self.secret_id, &token).await {
             tracing::info!("{}: AWSPENDING stays on the current version: {error}", self.id);
         }
-        Ok(true)
+        Ok(Some(token))
     }
 
     fn check_described(&self, described: &Described) -> Result<(), AwsError> {
@@ -226,11 +227,11 @@ impl Target for AwsSecretsManagerTarget {
         Ok(())
     }
 
-    async fn write(&self, value: &Secret) -> Result<(), TargetError> {
+    async fn write(&self, value: &Secret) -> Result<Written, TargetError> {
         let aws = self.connected().await?;
         for _ in 0..ATTEMPTS {
-            if self.write_once(aws, value).await? {
-                return Ok(());
+            if let Some(version) = self.write_once(aws, value).await? {
+                return Ok(Written { version: Some(version) });
             }
         }
         Err(TargetError {

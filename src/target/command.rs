@@ -13,7 +13,7 @@ use rustix::fs::Access;
 use zeroize::Zeroizing;
 
 use super::file::held;
-use super::{Target, TargetError};
+use super::{Target, TargetError, Written};
 use crate::rotation::credential::{ReadBack, TargetId};
 use crate::secret::{Fingerprint, Secret};
 use child::{Failed, Finished};
@@ -145,12 +145,12 @@ impl Target for CommandTarget {
         self.read_back.as_ref().map_or(Ok(()), |arguments| self.check_program(arguments, "read_back"))
     }
 
-    async fn write(&self, value: &Secret) -> Result<(), TargetError> {
+    async fn write(&self, value: &Secret) -> Result<Written, TargetError> {
         self.check_program(&self.arguments, "command")?;
         let environment = self.visible_environment(Some(value));
         let seconds = self.timeout.as_secs_f64();
         match child::run(&self.arguments, environment, Some(self.input(value)), self.timeout).await {
-            Ok(finished) => self.judge(finished, value),
+            Ok(finished) => self.judge(finished, value).map(|()| Written::default()),
             Err(Failed::NotRun(error)) => Err(self.error(
                 format!("cannot run {}", self.id),
                 "check that the program can be started by the user that runs rotate",

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 
 use super::file::{Locks, Original, exposure, held, resolve};
-use super::{Target, TargetError};
+use super::{Target, TargetError, Written};
 use crate::rotation::credential::{ReadBack, TargetId};
 use crate::secret::Secret;
 use document::Unclear;
@@ -97,8 +97,8 @@ impl Target for DotenvTarget {
         exposure(&self.path)
     }
 
-    async fn write(&self, value: &Secret) -> Result<(), TargetError> {
-        self.write_value(value)
+    async fn write(&self, value: &Secret) -> Result<Written, TargetError> {
+        self.write_value(value).map(|()| Written::default())
     }
 
     async fn read_back(&self) -> ReadBack {

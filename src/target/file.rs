@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 pub(super) use original::{Locks, Original, exposure, resolve};
 
-use super::{Target, TargetError};
+use super::{Target, TargetError, Written};
 use crate::rotation::credential::{ReadBack, TargetId};
 use crate::secret::{Malformed, Secret};
 
@@ -84,8 +84,8 @@ impl Target for FileTarget {
         exposure(&self.path)
     }
 
-    async fn write(&self, value: &Secret) -> Result<(), TargetError> {
-        self.write_value(value)
+    async fn write(&self, value: &Secret) -> Result<Written, TargetError> {
+        self.write_value(value).map(|()| Written::default())
     }
 
     async fn read_back(&self) -> ReadBack {

@@ -43,10 +43,17 @@ pub trait Target {
     }
 
     /// Puts the value where consumers read it.
-    async fn write(&self, value: &Secret) -> Result<(), TargetError>;
+    async fn write(&self, value: &Secret) -> Result<Written, TargetError>;
 
     /// What the target holds now. Never `Err`: what cannot be told is `Unknown`.
     async fn read_back(&self) -> ReadBack;
+}
+
+/// What a target's store says of a write.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The version that consumers read from now on, where the store keeps versions.
+    pub version: Option<String>,
 }
 
 /// Why a target could not be checked or written.

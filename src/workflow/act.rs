@@ -1,6 +1,6 @@
 //! Doing one thing to the world: intent before, outcome after.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
@@ -8,14 +8,16 @@ use super::driver::Drive;
 use crate::crash;
 use crate::error::Failure;
 use crate::exit::ExitCode;
-use crate::provider::Outcome;
-use crate::rotation::credential::{Credential, ReadBack, SlotName, TargetId, TargetSet};
+use crate::provider::{Minted, Outcome};
+use crate::rotation::credential::{
+    Credential, Placement, ProviderKeyId, ReadBack, SlotName, TargetId, TargetSet,
+};
 use crate::rotation::effect::Effect;
 use crate::rotation::event::Event;
 use crate::rotation::phase::{KeyState, Phase, Propagation};
-use crate::rotation::plan::TakenBack;
+use crate::rotation::plan::{Attempts, TakenBack};
 use crate::secret::{Fingerprint, Secret};
-use crate::slots::SlotError;
+use crate::slots::{Purpose, SlotError};
 use crate::target::Target;
 
 /// Performs one effect. The outcome is committed, or is a fact for the next plan.
@@ -23,17 +25,21 @@ use crate::target::Target;
 /// # Errors
 /// The store failed, or a slot did; the intent stays, and running the command again resumes.
 pub(super) async fn perform(drive: &mut Drive<'_, '_>, effect: Effect) -> Result<(), Failure> {
+    let is_resumed = drive.state().is_some_and(|state| state.intent.is_some());
     drive.intend(&effect)?;
     crash::point("before the effect");
     match effect {
+        Effect::Mint { .. } => mint(drive, is_resumed).await,
+        Effect::Sweep { ids } => sweep(drive, ids).await,
         Effect::StoreAdopted { slot, credential } => {
-            store(drive, slot, &credential).await?;
+            let placement = store(drive, slot, &credential, Purpose::Adopted).await?;
             let at = drive.now().wall;
-            drive.record(&Event::Adopted { credential, slot, at })
+            drive.record(&Event::Adopted { credential, slot, at, placement })
         }
         Effect::StoreStaged { slot, credential, rotation } => {
-            store(drive, slot, &credential).await?;
-            drive.record(&Event::Staged { slot, credential, rotation })
+            let purpose = Purpose::Staged { rotation_id: &rotation.id };
+            let placement = store(drive, slot, &credential, purpose).await?;
+            drive.record(&Event::Staged { slot, credential, rotation, placement })
         }
         Effect::WriteTargets { targets, fingerprint } => write_targets(drive, &targets, fingerprint).await,
         Effect::Erase { slot, fingerprints } => {
@@ -76,6 +82,57 @@ pub(super) async fn perform(drive: &mut Drive<'_, '_>, effect: Effect) -> Result
     }
 }
 
+/// Has the provider make a key. Its value is in memory only, until it was proven and stored.
+async fn mint(drive: &mut Drive<'_, '_>, is_resumed: bool) -> Result<(), Failure> {
+    drive.ports.narrator.waiting("asking the provider for a new key …");
+    drop(drive.locked.hold(drive.ports)?);
+    let outcome = drive.ports.provider.mint().await;
+    crash::point("after the effect");
+    drive.facts.listed = None;
+    let minting = &mut drive.facts.minting;
+    minting.is_resumed |= is_resumed && minting.unknown.count == 0;
+    match outcome {
+        Outcome::Done(Minted { id, value }) => {
+            drive.ports.narrator.say(&format!("the provider made the key {id}"));
+            drive.facts.minted = Some(Credential {
+                fingerprint: value.fingerprint(),
+                last4: value.last4(),
+                provider_key_id: Some(id),
+                expires_at: None,
+                never_served: true,
+            });
+            drive.materials.add(value);
+        }
+        Outcome::Refused(detail) => minting.refused = Some(detail),
+        Outcome::Unknown(detail) => minting.unknown.add(detail),
+    }
+    Ok(())
+}
+
+/// Deletes keys whose values nobody has.
+async fn sweep(drive: &mut Drive<'_, '_>, ids: BTreeSet<ProviderKeyId>) -> Result<(), Failure> {
+    drop(drive.locked.hold(drive.ports)?);
+    for id in &ids {
+        let outcome = drive.ports.provider.delete(id).await;
+        crash::point("after the effect");
+        drive.facts.listed = None;
+        match outcome {
+            Outcome::Done(()) => drive.ports.narrator.say(&format!("deleted the key {id}, which nobody had")),
+            Outcome::Refused(detail) => {
+                drive.facts.sweeping.refused = Some(detail);
+                return Ok(());
+            }
+            Outcome::Unknown(detail) => {
+                drive.facts.sweeping.unknown.add(detail);
+                return Ok(());
+            }
+        }
+    }
+    drive.facts.minting = Attempts::default();
+    drive.facts.has_swept = true;
+    drive.record(&Event::Swept { ids })
+}
+
 impl Drive<'_, '_> {
     /// Takes in what a call about a credential came to, and forgets what it may have changed.
     fn called(&mut self, fingerprint: Fingerprint, outcome: Outcome<()>) {
@@ -86,6 +143,7 @@ impl Drive<'_, '_> {
             self.facts.probes.remove(&active);
         }
         self.facts.key_statuses.remove(&fingerprint);
+        self.facts.listed = None;
         match outcome {
             Outcome::Done(()) => {
                 self.confirmed_at = Some(self.ports.clock.now());
@@ -100,13 +158,16 @@ impl Drive<'_, '_> {
 
     /// Counts a call whose outcome is not known.
     pub(super) fn not_told(&mut self, fingerprint: Fingerprint, detail: String) {
-        let unknown = self.facts.unknown_calls.entry(fingerprint).or_default();
-        unknown.count += 1;
-        unknown.detail = detail;
+        self.facts.unknown_calls.entry(fingerprint).or_default().add(detail);
     }
 }
 
-async fn store(drive: &mut Drive<'_, '_>, slot: SlotName, credential: &Credential) -> Result<(), Failure> {
+async fn store(
+    drive: &mut Drive<'_, '_>,
+    slot: SlotName,
+    credential: &Credential,
+    purpose: Purpose<'_>,
+) -> Result<Option<Placement>, Failure> {
     let accepted = drive
         .materials
         .accepted(credential.fingerprint)
@@ -116,20 +177,24 @@ async fn store(drive: &mut Drive<'_, '_>, slot: SlotName, credential: &Credentia
     let hold = drive.locked.hold(drive.ports)?;
     // What needs a network may take long, and nobody is kept from committing for so long.
     let hold = hold.filter(|_| !drive.ports.slots.needs_runtime());
-    let written = drive.ports.slots.write(slot, accepted.value()).await;
+    let written = drive.ports.slots.write(slot, accepted.value(), purpose).await;
     drop(hold);
-    if let Err(error) = written {
-        // A write that failed may still have replaced what was there: look before it is called off.
-        let landed = drive.ports.slots.read(slot).await.ok().flatten();
-        let has_landed = landed.is_some_and(|value| value.fingerprint() == credential.fingerprint);
-        if drive.state().is_some() && !has_landed {
-            drive.record(&Event::IntentDropped { reason: error.to_string() })?;
+    let placement = match written {
+        Ok(placement) => placement,
+        Err(error) => {
+            // A write that failed may still have replaced what was there: look before it is called off.
+            let landed = drive.ports.slots.read(slot).await.ok().flatten();
+            let has_landed = landed.is_some_and(|value| value.fingerprint() == credential.fingerprint);
+            // And of a key that the provider made, the intent alone knows that it exists.
+            if drive.state().is_some() && !has_landed && !credential.never_served {
+                drive.record(&Event::IntentDropped { reason: error.to_string() })?;
+            }
+            return Err(slot_failure(error, code));
         }
-        return Err(slot_failure(error, code));
-    }
+    };
     crash::point("after the effect");
     drive.ports.narrator.say(&format!("{} is in {place} ({slot})", credential.fingerprint));
-    Ok(())
+    Ok(placement)
 }
 
 async fn write_targets(
@@ -146,13 +211,18 @@ async fn write_targets(
     let wanted = all.filter(|target| targets.contains(target.id()));
     let (local, remote): (Vec<_>, Vec<_>) = wanted.partition(|target| target.is_local());
     let hold = drive.locked.hold(drive.ports)?;
-    let mut outcomes = write_all(&local, &value).await;
+    let mut results = write_all(&local, &value).await;
     drop(hold);
-    outcomes.extend(write_all(&remote, &value).await);
+    results.extend(write_all(&remote, &value).await);
     if !remote.is_empty() {
         mend_if_overtaken(drive, &remote, fingerprint).await?;
     }
     crash::point("after the effect");
+    let (mut outcomes, mut versions) = (BTreeMap::new(), BTreeMap::new());
+    for (target, (outcome, version)) in results {
+        versions.extend(version.map(|version| (target.clone(), version)));
+        outcomes.insert(target, outcome);
+    }
     for (target, outcome) in &outcomes {
         if let Propagation::Failed { reason } = outcome {
             drive.facts.failed_targets.insert(target.clone(), reason.clone());
@@ -164,7 +234,7 @@ async fn write_targets(
     drive.facts.target_reads = None;
     drive.facts.reached_stale =
         matches!(drive.state().map(|state| &state.phase), Some(Phase::Idle { .. } | Phase::Revoked { .. }));
-    drive.record(&Event::TargetsWritten { outcomes })
+    drive.record(&Event::TargetsWritten { outcomes, versions })
 }
 
 /// Nobody can be kept from committing while a program or a network takes its time. Where an emergency went
@@ -187,7 +257,7 @@ async fn mend_if_overtaken(
         };
         let value = drive.materials.get(active, drive.locked.state(), &*drive.ports.slots).await;
         let value = value.map_err(|reason| overtaken.clone().because(reason))?;
-        for (target, outcome) in write_all(targets, &value).await {
+        for (target, (outcome, _)) in write_all(targets, &value).await {
             if !outcome.is_settled() {
                 drive.ports.narrator.warn(&format!("{target} may hold a dead value: {}", outcome.name()));
             }
@@ -197,21 +267,31 @@ async fn mend_if_overtaken(
 }
 
 /// Writes targets side by side.
-async fn write_all(targets: &[&dyn Target], value: &Secret) -> BTreeMap<TargetId, Propagation> {
+async fn write_all(
+    targets: &[&dyn Target],
+    value: &Secret,
+) -> BTreeMap<TargetId, (Propagation, Option<String>)> {
     let writes =
         targets.iter().map(|target| async { (target.id().clone(), write_one(*target, value).await) });
     join_all(writes).await.into_iter().collect()
 }
 
-/// Writes one target and believes only what is read back, where anything can be.
-async fn write_one(target: &dyn Target, value: &Secret) -> Propagation {
-    if let Err(error) = target.write(value).await {
-        let mut reason = error.to_string();
-        if let Some(source) = &error.source {
-            reason.push_str(&format!(": {source}"));
+/// Writes one target and believes only what is read back, where anything can be. With the version that
+/// consumers read from now on, where there are versions.
+async fn write_one(target: &dyn Target, value: &Secret) -> (Propagation, Option<String>) {
+    match target.write(value).await {
+        Ok(written) => (look_back(target, value).await, written.version),
+        Err(error) => {
+            let mut reason = error.to_string();
+            if let Some(source) = &error.source {
+                reason.push_str(&format!(": {source}"));
+            }
+            (Propagation::Failed { reason: format!("{reason}; {}", error.remedy) }, None)
         }
-        return Propagation::Failed { reason: format!("{reason}; {}", error.remedy) };
     }
+}
+
+async fn look_back(target: &dyn Target, value: &Secret) -> Propagation {
     match target.read_back().await {
         ReadBack::Holds(found) if found == value.fingerprint() => Propagation::Confirmed,
         ReadBack::Holds(found) => Propagation::Failed {

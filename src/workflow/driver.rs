@@ -48,6 +48,9 @@ impl<'a, 'lock> Drive<'a, 'lock> {
         goal: &'a Goal,
         materials: &'a mut Materials,
     ) -> Self {
+        if let Some(place) = locked.state().and_then(|state| state.place.as_deref()) {
+            ports.slots.pin(place);
+        }
         Self {
             ports,
             locked,

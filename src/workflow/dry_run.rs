@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 
 use crate::duration::friendly;
-use crate::rotation::credential::{Identity, KeyStatus, ProviderKey, ProviderKeyId, ReadBack, Verdict};
+use crate::rotation::credential::{
+    Credential, Identity, KeyStatus, LastUseSeen, ProviderKey, ProviderKeyId, ReadBack, Verdict,
+};
 use crate::rotation::effect::{Effect, Intent};
 use crate::rotation::event::Event;
 use crate::rotation::phase::{Direction, KeyState, Phase, Propagation};
 use crate::rotation::plan::{Facts, Goal, Policy, Question, Refusal, Step, TakenBack, plan};
 use crate::rotation::stamp::Stamp;
 use crate::rotation::transition::apply;
+use crate::secret::Fingerprint;
 
 const STEPS_LIMIT: usize = 100;
 
@@ -84,6 +87,8 @@ fn asked(question: &Question) -> String {
         Question::KeyStatus(credential) => format!("ask the provider for the status of {credential}"),
         Question::CheckTargets => "check that every target can be written".to_owned(),
         Question::ReadTargets => "read every target back".to_owned(),
+        Question::ListKeys => "ask the provider for the owner's keys".to_owned(),
+        Question::LastUse(credential) => format!("ask the provider when {credential} was used last"),
     }
 }
 
@@ -91,6 +96,11 @@ fn acted(effect: &Effect) -> String {
     match effect {
         Effect::StoreAdopted { slot, credential } | Effect::StoreStaged { slot, credential, .. } => {
             format!("store {} in the {slot} slot", credential.fingerprint)
+        }
+        Effect::Mint { .. } => "have the provider make a new key".to_owned(),
+        Effect::Sweep { ids } => {
+            let names: Vec<_> = ids.iter().map(|id| id.0.as_str()).collect();
+            format!("delete {}, which nobody has", names.join(", "))
         }
         Effect::WriteTargets { targets, fingerprint } => {
             let names: Vec<_> = targets.iter().map(|target| target.0.as_str()).collect();
@@ -165,6 +175,10 @@ fn suppose(question: &Question, state: Option<&KeyState>, policy: &Policy, facts
             let status = if is_dead { KeyStatus::Inactive } else { KeyStatus::Active };
             facts.key_statuses.insert(*credential, Some(status));
         }
+        Question::ListKeys => facts.listed = Some(Ok(Vec::new())),
+        Question::LastUse(credential) => {
+            facts.last_uses.insert(*credential, LastUseSeen::Never);
+        }
         Question::CheckTargets => facts.broken_targets = Some(BTreeMap::new()),
         Question::ReadTargets => {
             let active = state.map(|state| state.active().fingerprint);
@@ -192,17 +206,38 @@ fn succeed(
     }
     match effect {
         Effect::StoreAdopted { slot, credential } => {
-            events.push(Event::Adopted { credential: credential.clone(), slot: *slot, at: now.wall });
+            events.push(Event::Adopted {
+                credential: credential.clone(),
+                slot: *slot,
+                at: now.wall,
+                placement: None,
+            });
         }
         Effect::StoreStaged { slot, credential, rotation } => events.push(Event::Staged {
             slot: *slot,
             credential: credential.clone(),
             rotation: rotation.clone(),
+            placement: None,
         }),
+        Effect::Mint { .. } => {
+            facts.minted = Some(Credential {
+                fingerprint: Fingerprint::of(b"a key that does not exist yet"),
+                last4: "????".to_owned(),
+                provider_key_id: None,
+                expires_at: None,
+                never_served: true,
+            });
+        }
+        Effect::Sweep { ids } => {
+            facts.has_swept = true;
+            facts.listed = None;
+            events.push(Event::Swept { ids: ids.clone() });
+        }
         Effect::WriteTargets { targets, .. } => {
             facts.reached_stale = true;
             events.push(Event::TargetsWritten {
                 outcomes: targets.iter().map(|target| (target.clone(), Propagation::Confirmed)).collect(),
+                versions: BTreeMap::new(),
             });
         }
         Effect::Erase { .. } => events.push(match state.as_ref().map(|state| &state.phase) {

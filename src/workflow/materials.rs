@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::provider::probe::{Accepted, Settled};
+use crate::rotation::credential::SlotName;
+use crate::rotation::effect::Effect;
 use crate::rotation::phase::KeyState;
 use crate::secret::{Fingerprint, Secret};
 use crate::slots::Slots;
@@ -45,7 +47,7 @@ impl Materials {
             return Ok(Rc::clone(value));
         }
         let slot = state
-            .and_then(|state| state.slot_of(fingerprint))
+            .and_then(|state| state.slot_of(fingerprint).or_else(|| begun_in(state, fingerprint)))
             .ok_or_else(|| format!("the value of {fingerprint} is in no slot any more"))?;
         let place = slots.location(slot);
         match slots.read(slot).await {
@@ -58,5 +60,13 @@ impl Materials {
             Ok(None) => Err(format!("{place} holds no value, expected {fingerprint}")),
             Err(error) => Err(format!("{error} ({})", error.remedy)),
         }
+    }
+}
+
+/// The slot that a write of this credential was begun in: its value may have arrived there.
+fn begun_in(state: &KeyState, fingerprint: Fingerprint) -> Option<SlotName> {
+    match &state.intent.as_ref()?.effect {
+        Effect::StoreStaged { slot, credential, .. } if credential.fingerprint == fingerprint => Some(*slot),
+        _ => None,
     }
 }

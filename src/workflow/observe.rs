@@ -8,7 +8,7 @@ use super::driver::Drive;
 use super::ports::Ports;
 use crate::provider::probe::{self, ProbeSettings, Settled};
 use crate::provider::{Outcome, Ping};
-use crate::rotation::credential::{Identity, Verdict};
+use crate::rotation::credential::{Identity, LastUseSeen, Verdict};
 use crate::rotation::effect::Effect;
 use crate::rotation::phase::KeyState;
 use crate::rotation::plan::{Goal, Question};
@@ -29,6 +29,8 @@ pub(super) async fn answer(drive: &mut Drive<'_, '_>, question: Question) {
         Question::KeyStatus(fingerprint) => key_status(drive, fingerprint).await,
         Question::CheckTargets => check_targets(drive).await,
         Question::ReadTargets => read_targets(drive).await,
+        Question::ListKeys => list_keys(drive).await,
+        Question::LastUse(fingerprint) => last_use(drive, fingerprint).await,
     }
 }
 
@@ -145,7 +147,7 @@ async fn await_acceptance(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {
         if drive.facts.probes.get(&fingerprint) == Some(&Verdict::Accepted) || passed >= limit {
             return;
         }
-        drive.ports.narrator.waiting("waiting for the provider to accept the credential again …");
+        drive.ports.narrator.waiting("waiting for the provider to accept the credential …");
         drive.ports.clock.sleep(interval).await;
     }
 }
@@ -203,4 +205,24 @@ async fn read_targets(drive: &mut Drive<'_, '_>) {
         drive.ports.targets.iter().map(|target| async { (target.id().clone(), target.read_back().await) });
     let reads = join_all(reads).await.into_iter().collect();
     drive.facts.target_reads = Some(reads);
+}
+
+async fn list_keys(drive: &mut Drive<'_, '_>) {
+    drive.facts.listed = Some(match drive.ports.provider.list().await {
+        Outcome::Done(listed) => Ok(listed),
+        Outcome::Refused(detail) | Outcome::Unknown(detail) => Err(detail),
+    });
+}
+
+async fn last_use(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {
+    let id = drive.state().and_then(|state| state.credential(fingerprint)?.provider_key_id.clone());
+    let seen = match id {
+        Some(id) => match drive.ports.provider.last_used(&id).await {
+            Outcome::Done(None) => LastUseSeen::Never,
+            Outcome::Done(Some(used)) => LastUseSeen::At(used),
+            Outcome::Refused(detail) | Outcome::Unknown(detail) => LastUseSeen::Unknown(detail),
+        },
+        None => LastUseSeen::Unknown("the provider's id of the old credential is not known".to_owned()),
+    };
+    drive.facts.last_uses.insert(fingerprint, seen);
 }

@@ -150,5 +150,6 @@ pub(super) fn candidate(ports: &Ports, value: &Secret) -> Result<Credential, Fai
         last4: value.last4(),
         provider_key_id: None,
         expires_at: None,
+        never_served: false,
     })
 }

@@ -1,5 +1,7 @@
 //! What the plan refuses, in words, with the exit code and the next command.
 
+mod minting;
+
 use std::collections::BTreeMap;
 
 use serde_json::json;
@@ -214,6 +216,18 @@ impl Speaker<'_> {
                 format!("the revoked credential of `{key}` cannot be brought back from here"),
                 format!("enable it by hand at {}, or stage a new one", self.ports.provider.console_page()),
             ),
+            Refusal::CannotMint => Failure::new(
+                ExitCode::Usage,
+                format!("{} makes no keys by API", self.ports.provider.name()),
+                format!("create one at {} and give it with --from", self.ports.provider.console_page()),
+            ),
+            Refusal::NoRoom { listed } => {
+                let state = self.record.map(|record| &record.state);
+                minting::no_room(key, listed, state, &*self.ports.provider)
+            }
+            Refusal::StrangeKey { key: strange } => {
+                minting::strange_key(key, strange, &*self.ports.provider)
+            }
             Refusal::CannotDelete => Failure::new(
                 ExitCode::Person,
                 format!("the revoked credential of `{key}` cannot be deleted from here"),
@@ -232,10 +246,15 @@ impl Speaker<'_> {
             Refusal::NeedsReplacement { suspect } => Failure::new(
                 ExitCode::Usage,
                 format!("{suspect} is all that serves `{key}`: revoking it stops every consumer"),
-                format!(
+                if self.ports.settings.policy.capabilities.mint {
+                    format!(
+                        "`rotate stage {key}` makes a new key; then run the same command again; or accept the \
+                         outage with --accept-outage"
+                    )
+                } else { format!(
                     "create a new key and give it with --replace-from, as in `rotate revoke-now {key} --reason … \
                      --replace-from -`; or accept the outage with --accept-outage"
-                ),
+                ) },
             ),
             Refusal::NoSuspect => Failure::new(
                 ExitCode::WrongPhase,
@@ -278,6 +297,10 @@ impl Speaker<'_> {
             Wanted::Candidate | Wanted::Replacement => {
                 "nothing was stored; copy the key again from the console, whole".to_owned()
             }
+            Wanted::Minted => format!(
+                "nothing was stored; `rotate stage {}` again deletes it and has another one made",
+                self.key
+            ),
             Wanted::Staged => format!(
                 "it may have been disabled or have expired; stage another: `rotate stage {} --replace`",
                 self.key

@@ -3,6 +3,7 @@
 use crate::error::Failure;
 use crate::exit::ExitCode;
 use crate::rotation::credential::{Credential, SlotName};
+use crate::rotation::phase::KeyState;
 use crate::secret::Secret;
 use crate::slots::Slots;
 use crate::store::format::Record;
@@ -18,6 +19,7 @@ use crate::store::format::Record;
 pub async fn active(record: &Record, slots: &dyn Slots) -> Result<Secret, Failure> {
     let state = &record.state;
     let key = &record.key;
+    pin(state, slots);
     if state.outage {
         return Err(Failure::new(
             ExitCode::Rejected,
@@ -54,6 +56,7 @@ pub async fn active(record: &Record, slots: &dyn Slots) -> Result<Secret, Failur
 /// Exit 5 where the slot is empty, unreadable, or holds a value that the state does not know.
 pub async fn slot(record: &Record, slot: SlotName, slots: &dyn Slots) -> Result<Secret, Failure> {
     let state = &record.state;
+    pin(state, slots);
     let known = if slot == state.active_slot { Some(state.active()) } else { state.phase.other() };
     let place = slots.location(slot);
     let empty = |reason: String| {
@@ -66,6 +69,12 @@ pub async fn slot(record: &Record, slot: SlotName, slots: &dyn Slots) -> Result<
     match known {
         Some(credential) => in_slot(credential, slot, slots).await.map_err(empty),
         None => Err(empty(format!("{place} is not in use in the phase {}", state.phase.name()))),
+    }
+}
+
+fn pin(state: &KeyState, slots: &dyn Slots) {
+    if let Some(place) = &state.place {
+        slots.pin(place);
     }
 }
 

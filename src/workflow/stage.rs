@@ -7,19 +7,23 @@ use crate::rotation::phase::Rotation;
 use crate::rotation::plan::Goal;
 use crate::secret::Secret;
 
-/// Stages `value`. `replace` allows it to take the place of another staged credential.
+/// Stages `value`; without one, a key that the provider makes. `replace` allows it to take the place of
+/// another staged credential.
 ///
 /// # Errors
 /// Exit 2 for a value that cannot be a new credential, 6 out of phase, 13 where its identity is not
 /// clear, 20 and 21 where the provider does not accept it or cannot be asked. Nothing is stored then.
 pub async fn stage(
     ports: &Ports,
-    value: Secret,
+    value: Option<Secret>,
     rotation: Rotation,
     replace: bool,
     dry_run: bool,
 ) -> Result<Report, Failure> {
-    let candidate = operation::candidate(ports, &value)?;
-    let errand = Errand { goal: Goal::Stage { candidate, rotation, replace }, value: Some(value), dry_run };
+    let goal = match &value {
+        Some(value) => Goal::Stage { candidate: operation::candidate(ports, value)?, rotation, replace },
+        None => Goal::Mint { rotation, replace },
+    };
+    let errand = Errand { goal, value, dry_run };
     operation::run(ports, errand, "staged: accepted by the provider; consumers see nothing of it yet").await
 }

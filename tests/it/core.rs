@@ -4,6 +4,7 @@
 mod evidence;
 mod grace;
 mod histories;
+mod minting;
 mod plan_table;
 mod refusals;
 mod regressions;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Refusal, Step, View, Wanted, promote};
+use super::{Refusal, Step, View, Wanted, mint, promote};
 use crate::rotation::effect::Effect;
 use crate::rotation::event::Event;
 use crate::rotation::phase::{Direction, Ending, KeyState, Phase};
@@ -47,7 +47,7 @@ fn propagate_back(state: &KeyState, new: Fingerprint, view: View<'_>) -> Result<
 
 /// Takes the values out of the slot that is not active: the one that was staged, and the one that an
 /// interrupted `stage` may have left there.
-fn erase(state: &KeyState, known: Option<Fingerprint>) -> Step {
+pub(super) fn erase(state: &KeyState, known: Option<Fingerprint>) -> Step {
     let begun = match state.intent.as_ref().map(|intent| &intent.effect) {
         Some(Effect::StoreStaged { credential, .. }) => BTreeSet::from([credential.fingerprint]),
         Some(Effect::Erase { fingerprints, .. }) => fingerprints.clone(),
@@ -58,6 +58,9 @@ fn erase(state: &KeyState, known: Option<Fingerprint>) -> Step {
 }
 
 fn nothing_staged(state: &KeyState, view: View<'_>) -> Result<Step, Step> {
+    if let Some(step) = mint::clear_away(state, view)? {
+        return Ok(step);
+    }
     let interrupted = matches!(
         state.intent.as_ref().map(|intent| &intent.effect),
         Some(Effect::StoreStaged { .. } | Effect::Erase { .. })
@@ -67,7 +70,7 @@ fn nothing_staged(state: &KeyState, view: View<'_>) -> Result<Step, Step> {
     }
     match &state.last_rotation {
         // Calling an emergency off was all there was to do.
-        _ if view.facts.emergency_ended => Ok(Step::Done),
+        _ if view.facts.emergency_ended || view.facts.has_swept => Ok(Step::Done),
         Some(last) if last.ended == Ending::Aborted => Ok(Step::Done),
         _ if can_be_undone(state, view) => {
             Err(Step::Refused(Refusal::WrongPhase { next: &["undo", "stage"] }))

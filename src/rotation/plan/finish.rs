@@ -54,6 +54,13 @@ fn gate(state: &KeyState, accept_unknown: &BTreeSet<Item>, view: View<'_>) -> Re
         return Err(Step::Observe(Question::ReadTargets));
     }
     view.probe(state.active().fingerprint)?;
+    // Before the old one is probed, which is a use of it as well.
+    if let Some(retiring) = state.phase.retiring()
+        && view.policy.capabilities.last_used
+        && !view.facts.last_uses.contains_key(&retiring.fingerprint)
+    {
+        return Err(Step::Observe(Question::LastUse(retiring.fingerprint)));
+    }
     let table = evidence::weigh(state, view.facts, view.policy, view.now).unwrap_or_default();
     if let Some(wait) = window_open(state, &table, view) {
         return Err(Step::Wait(wait));

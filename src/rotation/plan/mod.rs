@@ -6,6 +6,7 @@
 mod abort;
 mod adopt;
 mod finish;
+mod mint;
 mod promote;
 mod purge;
 mod refusal;
@@ -20,7 +21,8 @@ pub use refusal::{Refusal, Wanted};
 pub use revoke_now::{Suspect, suspects};
 
 use super::credential::{
-    Capabilities, Credential, Identity, KeyStatus, ReadBack, SlotName, TargetId, TargetSet, Verdict,
+    Capabilities, Credential, Identity, KeyStatus, LastUseSeen, ListedKey, ReadBack, SlotName, TargetId,
+    TargetSet, Verdict,
 };
 use super::effect::Effect;
 use super::event::Event;
@@ -37,6 +39,8 @@ pub enum Goal {
     Adopt { candidate: Credential, slot: SlotName },
     /// The candidate is probed and stored beside the active credential.
     Stage { candidate: Credential, rotation: Rotation, replace: bool },
+    /// The provider makes a new credential, which is probed and stored beside the active one.
+    Mint { rotation: Rotation, replace: bool },
     /// The staged credential is active and every target holds it.
     Promote,
     /// The retiring credential is revoked.
@@ -68,7 +72,7 @@ impl Goal {
     pub fn command(&self) -> &'static str {
         match self {
             Goal::Adopt { .. } => "adopt",
-            Goal::Stage { .. } => "stage",
+            Goal::Stage { .. } | Goal::Mint { .. } => "stage",
             Goal::Promote => "promote",
             Goal::Finish { .. } => "finish",
             Goal::Abort => "abort",
@@ -123,6 +127,10 @@ pub enum Question {
     CheckTargets,
     /// What does every target hold?
     ReadTargets,
+    /// Which keys does the owner have, at a provider that mints?
+    ListKeys,
+    /// When was this credential used last, by the provider's record?
+    LastUse(Fingerprint),
 }
 
 /// What was observed in this run. A fact that an effect may have changed is forgotten with it.
@@ -159,6 +167,25 @@ pub struct Facts {
     pub lag_seconds: BTreeMap<Fingerprint, u64>,
     /// A revocation that was taken back in this run.
     pub taken_back: Option<TakenBack>,
+    /// The credential that the provider made in this run; its value is at hand.
+    pub minted: Option<Credential>,
+    /// The owner's keys, or why they could not be listed.
+    pub listed: Option<Result<Vec<ListedKey>, String>>,
+    pub minting: Attempts,
+    pub sweeping: Attempts,
+    /// Keys that were left over are gone since this run.
+    pub has_swept: bool,
+    pub last_uses: BTreeMap<Fingerprint, LastUseSeen>,
+}
+
+/// What came of calls that make or delete keys in this run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attempts {
+    /// What the provider said when it definitely refused.
+    pub refused: Option<String>,
+    pub unknown: UnknownCalls,
+    /// An earlier run had begun it.
+    pub is_resumed: bool,
 }
 
 /// A credential whose revocation was taken back, and why.
@@ -173,6 +200,14 @@ pub struct TakenBack {
 pub struct UnknownCalls {
     pub count: usize,
     pub detail: String,
+}
+
+impl UnknownCalls {
+    /// Counts one more.
+    pub fn add(&mut self, detail: String) {
+        self.count += 1;
+        self.detail = detail;
+    }
 }
 
 impl Facts {
@@ -240,6 +275,7 @@ pub fn plan(state: Option<&KeyState>, goal: &Goal, facts: &Facts, policy: &Polic
                 Goal::Stage { candidate, rotation, replace } => {
                     stage::plan(state, candidate, rotation, *replace, view)
                 }
+                Goal::Mint { rotation, replace } => mint::plan(state, rotation, *replace, view),
                 Goal::Promote => promote::plan(state, view),
                 Goal::Finish { accept_unknown } => finish::plan(state, accept_unknown, view),
                 Goal::Abort => abort::plan(state, view),
@@ -366,9 +402,22 @@ fn busy_elsewhere(state: &KeyState, goal: &Goal) -> Option<Refusal> {
             refuse("undo", "bringing the revoked credential back was begun")
         }
         (Effect::Reactivate { .. }, _) => refuse("finish", "taking back a revocation was begun"),
-        (Effect::Delete { .. }, Goal::Purge) => None,
+        (Effect::Delete { .. }, Goal::Purge | Goal::Mint { .. }) => None,
         (Effect::Delete { .. }, _) => refuse("purge", "deleting the revoked credential was begun"),
-        (Effect::StoreStaged { .. }, Goal::Stage { .. } | Goal::Abort) => None,
+        (Effect::Mint { .. } | Effect::Sweep { .. }, Goal::Mint { .. } | Goal::Abort) => None,
+        (Effect::Mint { .. } | Effect::Sweep { .. }, Goal::Stage { .. }) => {
+            refuse("abort", "having the provider make a new key was begun")
+        }
+        (
+            Effect::Mint { .. } | Effect::Sweep { .. },
+            Goal::Promote | Goal::Finish { .. } | Goal::Undo | Goal::Purge,
+        ) => refuse("stage", "having the provider make a new key was begun"),
+        (Effect::StoreStaged { credential, .. }, Goal::Stage { candidate, .. })
+            if credential.never_served && credential.fingerprint != candidate.fingerprint =>
+        {
+            refuse("abort", "storing a key that the provider made was begun")
+        }
+        (Effect::StoreStaged { .. }, Goal::Stage { .. } | Goal::Mint { .. } | Goal::Abort) => None,
         (Effect::StoreStaged { .. }, Goal::Undo) => refuse("stage", "storing a new candidate was begun"),
         (Effect::StoreStaged { .. }, Goal::Promote | Goal::Finish { .. } | Goal::Purge)
             if state.phase.staged().is_some() =>

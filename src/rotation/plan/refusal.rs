@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::rotation::credential::{ProviderKey, TargetId};
+use crate::rotation::credential::{ListedKey, ProviderKey, TargetId};
 use crate::rotation::evidence::Evidence;
 use crate::secret::Fingerprint;
 
@@ -11,6 +11,8 @@ use crate::secret::Fingerprint;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     Candidate,
+    /// The provider has just made it.
+    Minted,
     Staged,
     Active,
     Retiring,
@@ -24,6 +26,7 @@ impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Wanted::Candidate => "candidate",
+            Wanted::Minted => "new key",
             Wanted::Staged => "staged credential",
             Wanted::Active => "active credential",
             Wanted::Retiring => "retiring credential",
@@ -131,6 +134,15 @@ pub enum Refusal {
     /// A revocation was taken back because it hit the wrong thing.
     TakenBack {
         reason: String,
+    },
+    CannotMint,
+    /// The owner has as many keys as the provider allows.
+    NoRoom {
+        listed: Vec<ListedKey>,
+    },
+    /// A key turned up that an interrupted `stage` may have made, or somebody else.
+    StrangeKey {
+        key: ListedKey,
     },
     CannotReactivate,
     CannotDelete,

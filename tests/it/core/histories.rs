@@ -11,7 +11,7 @@ use super::world::{FRESH, KeyIs, fingerprint, number};
 
 /// One thing that happens.
 #[derive(Clone, Debug)]
-enum Happening {
+pub(super) enum Happening {
     Run(Command, Dice),
     Pass {
         minutes: i64,
@@ -61,7 +61,7 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
-fn dice() -> impl Strategy<Value = Dice> {
+pub(super) fn dice() -> impl Strategy<Value = Dice> {
     let throws = prop_oneof![2 => Just(Vec::new()), 3 => prop::collection::vec(any::<u8>(), 0..12)];
     let crash_after = prop_oneof![2 => Just(None), 1 => (0..12_usize).prop_map(Some)];
     (throws, crash_after).prop_map(|(throws, crash_after)| Dice { throws, crash_after })
@@ -97,29 +97,36 @@ fn live(setting: &Setting, happenings: Vec<Happening>) -> (Story, Command) {
     assert_eq!(adopted, End::Done);
     let mut last = Command::Adopt(0);
     for happening in happenings {
-        match happening {
-            Happening::Run(command, mut dice) => {
-                story.run(&command, &mut dice);
-                last = command;
-            }
-            Happening::Pass { minutes } => story.world.pass(minutes * 60),
-            Happening::ClockSet { by_minutes } => story.world.set_wall_clock(by_minutes * 60),
-            Happening::Reboot => story.world.reboot(),
-            Happening::Disabled { credential, archived } => {
-                let key = &mut story.world.keys[credential];
-                key.is = if archived { KeyIs::Archived } else { KeyIs::Inactive };
-                key.accepted_until = 0;
-                key.disabled_by_person = true;
-            }
-            Happening::Enabled { credential } => story.world.keys[credential].is = KeyIs::Active,
-            Happening::Overwritten { target, credential } => {
-                if target < story.world.targets.len() {
-                    story.world.write_target(target, credential, true);
-                }
+        if let Happening::Run(command, _) = &happening {
+            last = command.clone();
+        }
+        happen(&mut story, happening);
+    }
+    (story, last)
+}
+
+/// Lets one thing happen.
+pub(super) fn happen(story: &mut Story, happening: Happening) {
+    match happening {
+        Happening::Run(command, mut dice) => {
+            story.run(&command, &mut dice);
+        }
+        Happening::Pass { minutes } => story.world.pass(minutes * 60),
+        Happening::ClockSet { by_minutes } => story.world.set_wall_clock(by_minutes * 60),
+        Happening::Reboot => story.world.reboot(),
+        Happening::Disabled { credential, archived } => {
+            let key = &mut story.world.keys[credential];
+            key.is = if archived { KeyIs::Archived } else { KeyIs::Inactive };
+            key.accepted_until = 0;
+            key.disabled_by_person = true;
+        }
+        Happening::Enabled { credential } => story.world.keys[credential].is = KeyIs::Active,
+        Happening::Overwritten { target, credential } => {
+            if target < story.world.targets.len() {
+                story.world.write_target(target, credential, true);
             }
         }
     }
-    (story, last)
 }
 
 /// Whether the value of some suspect lies in no slot that the state knows: then nobody can probe it, and
@@ -138,7 +145,7 @@ fn is_about_one_put_aside(state: &KeyState) -> bool {
 
 /// 3000 histories a test, the same ones each time; for a hunt, `ROTATE_TEST_CASES` asks for more and
 /// `ROTATE_TEST_SEED` for others.
-fn cases() -> ProptestConfig {
+pub(super) fn cases() -> ProptestConfig {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     ProptestConfig {
         cases: number("ROTATE_TEST_CASES").and_then(|count| u32::try_from(count).ok()).unwrap_or(3000),

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rotate::rotation::credential::{
-    Capabilities, Identity, KeyStatus, ProviderKey, ReadBack, SlotName, Verdict,
+    Capabilities, Identity, KeyStatus, LastUseSeen, ListedKey, ProviderKey, ReadBack, SlotName, Verdict,
 };
 use rotate::rotation::phase::KeyState;
 use rotate::rotation::plan::{Facts, Goal, Policy, Refusal, RevokeNow, Step, Suspect, plan, suspects};
@@ -18,6 +18,8 @@ pub fn policy() -> Policy {
         grace: GRACE,
         targets: targets(),
         capabilities: Capabilities {
+            mint: true,
+            keys_limit: Some(2),
             revoke: true,
             reactivate: true,
             delete: true,
@@ -52,6 +54,13 @@ pub fn ideal(state: Option<&KeyState>) -> Facts {
         facts.identities.insert(fingerprint, Identity::Proven(key));
     }
     let active = state.map(|state| state.active().fingerprint);
+    let listed = ListedKey {
+        id: credential("old").provider_key_id.unwrap(),
+        status: KeyStatus::Active,
+        created_at: None,
+        last_use: LastUseSeen::Never,
+    };
+    facts.listed = Some(Ok(vec![listed]));
     facts.target_reads =
         active.map(|active| targets().into_iter().map(|target| (target, ReadBack::Holds(active))).collect());
     facts
@@ -73,6 +82,7 @@ pub fn goals(state: Option<&KeyState>) -> Vec<(&'static str, Goal)> {
         ("stage new", stage("new", false)),
         ("stage third", stage("third", false)),
         ("replace", stage("third", true)),
+        ("mint", Goal::Mint { rotation: rotation(), replace: false }),
         ("promote", Goal::Promote),
         ("finish", Goal::Finish { accept_unknown: BTreeSet::new() }),
         ("abort", Goal::Abort),
@@ -95,6 +105,7 @@ pub fn word(step: &Step) -> String {
         Step::Record(event) => match event.name() {
             "emergency_declared" => "+alarm".to_owned(),
             "emergency_ended" => "+calm".to_owned(),
+            "intent_dropped" => "+dropped".to_owned(),
             name => format!("+{name}"),
         },
         Step::Wait(_) => "wait".to_owned(),
@@ -118,35 +129,37 @@ pub fn word(step: &Step) -> String {
 /// refused in this phase, `>finish` refused until that command has ended what it began, other `-` refused
 /// for that reason.
 const TABLE: &str = r"
-                       adopt         stage new     stage third   replace       promote       finish        abort         undo          purge         old leaked    with third    give up
-never adopted          store_adopted -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted
-Idle                   done          store_staged  store_staged  store_staged  -phase        -phase        -phase        -phase        -phase        -needs other  +alarm        +alarm
-Idle, storing new      done          store_staged  store_staged  store_staged  -phase        -phase        erase         >stage        -phase        -needs other  +alarm        +alarm
-Idle, old leaked       >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   +calm         >revoke-now   >revoke-now   -needs other  store_staged  +alarm
-Idle, old given up     >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   +calm         >revoke-now   >revoke-now   -needs other  store_staged  revoke
-Staged                 done          done          -staged       store_staged  +switched     -phase        erase         -phase        -phase        +alarm        +alarm        +alarm
-Staged, storing third  done          store_staged  -staged       store_staged  >stage        >stage        erase         >stage        >stage        -needs other  +alarm        +alarm
-Staged, erasing        done          store_staged  -staged       store_staged  >abort        >abort        erase         >abort        >abort        -needs other  +alarm        +alarm
-Staged, old leaked     >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   +calm         >revoke-now   >revoke-now   +switched     +alarm        +alarm
-Staged, new leaked     >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   +calm         >revoke-now   >revoke-now   -needs other  +alarm        +alarm
-Forward, pending       -adopted      -phase        -phase        -phase        write_targets -phase        +switched     -phase        -phase        +alarm        +alarm        +alarm
-Forward, settled       -adopted      -phase        -phase        -phase        +grace_opened -phase        +switched     -phase        -phase        +alarm        +alarm        +alarm
-Forward, old leaked    >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   +calm         >revoke-now   >revoke-now   revoke        +alarm        +alarm
-Forward, revoking old  >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   revoke        +alarm        +alarm
-Back, pending          done          -phase        -phase        -phase        -phase        -phase        write_targets -phase        -phase        +alarm        +alarm        +alarm
-Back, settled          done          -phase        -phase        -phase        -phase        -phase        erase         -phase        -phase        +alarm        +alarm        +alarm
-Back, old leaked       >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   +calm         >revoke-now   >revoke-now   +switched     +alarm        +alarm
-Grace                  -adopted      -phase        -phase        -phase        done          revoke        +switched     -phase        -phase        +alarm        +alarm        +alarm
-Grace, revoking old    >finish       >finish       >finish       >finish       >finish       revoke        >finish       >finish       >finish       +alarm        +alarm        +alarm
-Grace, taking back     >finish       >finish       >finish       >finish       >finish       reactivate    >finish       >finish       >finish       +alarm        +alarm        +alarm
-Grace, new leaked      >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   +calm         >revoke-now   >revoke-now   -needs other  +alarm        +alarm
-Grace, both given up   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   +calm         >revoke-now   >revoke-now   -needs other  revoke        revoke
-Revoked                -adopted      -is active    store_staged  store_staged  -phase        done          -phase        reactivate    delete        -needs other  +alarm        +alarm
-Revoked, undoing       >undo         >undo         >undo         >undo         >undo         >undo         >undo         reactivate    >undo         -needs other  +alarm        +alarm
-Revoked, deleting      >purge        >purge        >purge        >purge        >purge        >purge        >purge        >purge        delete        -needs other  +alarm        +alarm
-Revoked, purged        -adopted      -is active    store_staged  store_staged  -phase        done          -phase        -Purged       done          -needs other  +alarm        +alarm
-Revoked, new leaked    >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   +calm         >revoke-now   >revoke-now   -needs other  store_staged  +alarm
-Outage                 done          store_staged  store_staged  store_staged  -phase        done          -phase        reactivate    delete        done          +alarm        done
+                       adopt         stage new     stage third   replace       mint          promote       finish        abort         undo          purge         old leaked    with third    give up
+never adopted          store_adopted -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted
+Idle                   done          store_staged  store_staged  store_staged  mint          -phase        -phase        -phase        -phase        -phase        -needs other  +alarm        +alarm
+Idle, storing new      done          store_staged  store_staged  store_staged  mint          -phase        -phase        erase         >stage        -phase        -needs other  +alarm        +alarm
+Idle, making a key     done          >abort        >abort        >abort        mint          >stage        >stage        +dropped      >stage        >stage        -needs other  +alarm        +alarm
+Idle, sweeping         done          >abort        >abort        >abort        sweep         >stage        >stage        sweep         >stage        >stage        -needs other  +alarm        +alarm
+Idle, old leaked       >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   +calm         >revoke-now   >revoke-now   -needs other  store_staged  +alarm
+Idle, old given up     >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   +calm         >revoke-now   >revoke-now   -needs other  store_staged  revoke
+Staged                 done          done          -staged       store_staged  done          +switched     -phase        erase         -phase        -phase        +alarm        +alarm        +alarm
+Staged, storing third  done          store_staged  -staged       store_staged  erase         >stage        >stage        erase         >stage        >stage        -needs other  +alarm        +alarm
+Staged, erasing        done          store_staged  -staged       store_staged  erase         >abort        >abort        erase         >abort        >abort        -needs other  +alarm        +alarm
+Staged, old leaked     >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   +calm         >revoke-now   >revoke-now   +switched     +alarm        +alarm
+Staged, new leaked     >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   +calm         >revoke-now   >revoke-now   -needs other  +alarm        +alarm
+Forward, pending       -adopted      -phase        -phase        -phase        -phase        write_targets -phase        +switched     -phase        -phase        +alarm        +alarm        +alarm
+Forward, settled       -adopted      -phase        -phase        -phase        -phase        +grace_opened -phase        +switched     -phase        -phase        +alarm        +alarm        +alarm
+Forward, old leaked    >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   +calm         >revoke-now   >revoke-now   revoke        +alarm        +alarm
+Forward, revoking old  >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   revoke        +alarm        +alarm
+Back, pending          done          -phase        -phase        -phase        -phase        -phase        -phase        write_targets -phase        -phase        +alarm        +alarm        +alarm
+Back, settled          done          -phase        -phase        -phase        -phase        -phase        -phase        erase         -phase        -phase        +alarm        +alarm        +alarm
+Back, old leaked       >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   +calm         >revoke-now   >revoke-now   +switched     +alarm        +alarm
+Grace                  -adopted      -phase        -phase        -phase        -phase        done          revoke        +switched     -phase        -phase        +alarm        +alarm        +alarm
+Grace, revoking old    >finish       >finish       >finish       >finish       >finish       >finish       revoke        >finish       >finish       >finish       +alarm        +alarm        +alarm
+Grace, taking back     >finish       >finish       >finish       >finish       >finish       >finish       reactivate    >finish       >finish       >finish       +alarm        +alarm        +alarm
+Grace, new leaked      >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   +calm         >revoke-now   >revoke-now   -needs other  +alarm        +alarm
+Grace, both given up   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   +calm         >revoke-now   >revoke-now   -needs other  revoke        revoke
+Revoked                -adopted      -is active    store_staged  store_staged  mint          -phase        done          -phase        reactivate    delete        -needs other  +alarm        +alarm
+Revoked, undoing       >undo         >undo         >undo         >undo         >undo         >undo         >undo         >undo         reactivate    >undo         -needs other  +alarm        +alarm
+Revoked, deleting      >purge        >purge        >purge        >purge        delete        >purge        >purge        >purge        >purge        delete        -needs other  +alarm        +alarm
+Revoked, purged        -adopted      -is active    store_staged  store_staged  mint          -phase        done          -phase        -Purged       done          -needs other  +alarm        +alarm
+Revoked, new leaked    >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   +calm         >revoke-now   >revoke-now   -needs other  store_staged  +alarm
+Outage                 done          store_staged  store_staged  store_staged  mint          -phase        done          -phase        reactivate    delete        done          +alarm        done
 ";
 
 fn table() -> String {
@@ -178,7 +191,7 @@ fn nothing_is_done_on_nothing_known_but_what_needs_no_knowledge() {
         for (goal_name, goal) in goals(state.as_ref()) {
             let step = plan(state.as_ref(), &goal, &Facts::default(), &policy(), &over());
             let word = word(&step);
-            let harmless = ["erase", "reactivate", "write_targets"].contains(&word.as_str());
+            let harmless = ["erase", "reactivate", "sweep", "write_targets"].contains(&word.as_str());
             let is_act = matches!(step, Step::Act(_));
             assert!(!is_act || harmless, "{name}, {goal_name}: {word} without a look");
             let moves_consumers = ["+switched", "+revoked", "+undone", "+purged"].contains(&word.as_str());

@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use rotate::rotation::credential::{Identity, KeyStatus, ProviderKeyId, ReadBack, TargetId, Verdict};
+use jiff::Timestamp;
+use rotate::rotation::credential::{
+    Identity, KeyStatus, LastUse, LastUseSeen, ListedKey, ProviderKeyId, ReadBack, TargetId, Verdict,
+};
 use rotate::rotation::evidence::Item;
 use rotate::rotation::phase::{Direction, KeyState, Phase, Propagation};
 use rotate::rotation::plan::{Facts, Goal, Policy, UnknownCalls, plan};
@@ -73,12 +76,42 @@ fn nobody_to_ask(facts: &mut Facts) {
     }
 }
 
+fn list(facts: &mut Facts, names: &[&str]) {
+    let listed = names.iter().map(|name| ListedKey {
+        id: credential(name).provider_key_id.unwrap(),
+        status: KeyStatus::Active,
+        created_at: Some(over().wall),
+        last_use: LastUseSeen::Never,
+    });
+    facts.listed = Some(Ok(listed.collect()));
+}
+
+fn last_use(facts: &mut Facts, by: &str, may_be_a_probe: bool) {
+    let Some(Ok(listed)) = &mut facts.listed else { panic!() };
+    for key in listed {
+        key.last_use = LastUseSeen::At(LastUse { at: over().wall, by: by.to_owned(), may_be_a_probe });
+    }
+}
+
+/// A use so many seconds after the window was opened; the floor of these tests is 3360.
+fn used_at(seconds: i64, may_be_a_probe: bool) -> LastUseSeen {
+    let at = Timestamp::from_second(sample::opened().wall.as_second() + seconds).unwrap();
+    LastUseSeen::At(LastUse { at, by: "s3".to_owned(), may_be_a_probe })
+}
+
+fn used(facts: &mut Facts, policy: &mut Policy, seen: LastUseSeen) {
+    policy.capabilities.last_used = true;
+    facts.last_uses.insert(credential("old").fingerprint, seen);
+}
+
 #[rustfmt::skip]
 fn cases() -> Vec<Case> {
     let forward = || promoted(Direction::Forward, &Propagation::Pending);
     let back = || promoted(Direction::Back, &Propagation::Pending);
     let leaked = || sample::with_emergency(&["old"], false, staged());
     let begun = || with_intent(revoke("old"), grace());
+    let making = || with_intent(sample::mint(), idle());
+    let sweeping = || with_intent(sample::sweep("third"), idle());
     vec![
         case(idle(), "stage new", "rejected", |f, _| see(f, "new", Verdict::Rejected), "-Rejected"),
         case(idle(), "stage new", "no verdict", |f, _| see(f, "new", Verdict::Unknown), "-Unreachable"),
@@ -90,6 +123,25 @@ fn cases() -> Vec<Case> {
         case(idle(), "stage new", "wrong workspace", |f, p| in_workspace(f, p, Some("theirs")), "-WrongWorkspace"),
         case(idle(), "stage new", "default workspace", |f, p| in_workspace(f, p, None), "-WrongWorkspace"),
         case(idle(), "stage new", "workspace unknown", |f, p| { in_workspace(f, p, None); nobody_to_ask(f); }, "-WorkspaceUnknown"),
+        case(idle(), "mint", "nobody lists", |f, _| f.listed = Some(Err("?".into())), "-AdminUnreachable"),
+        case(idle(), "mint", "not listed yet", |f, _| f.listed = None, "ask ListKeys"),
+        case(idle(), "mint", "no room", |f, _| list(f, &["old", "third"]), "-NoRoom"),
+        case(idle(), "mint", "cannot mint", |_, p| p.capabilities.mint = false, "-CannotMint"),
+        case(idle(), "mint", "refused", |f, _| f.minting.refused = Some("?".into()), "-ProviderRefused"),
+        case(making(), "mint", "refused at once", |f, _| f.minting.refused = Some("?".into()), "+dropped"),
+        case(making(), "mint", "refused, perhaps made before", |f, _| { f.minting.refused = Some("?".into()); f.minting.is_resumed = true; }, "-ProviderRefused"),
+        case(making(), "mint", "never answered", |f, _| f.minting.unknown = UnknownCalls { count: 3, detail: "?".into() }, "-AdminUnreachable"),
+        case(making(), "mint", "an orphan", |f, _| list(f, &["old", "third"]), "sweep"),
+        case(making(), "mint", "an orphan that was used", |f, _| { list(f, &["old", "third"]); last_use(f, "s3", false); }, "-StrangeKey"),
+        case(making(), "mint", "an orphan that was probed", |f, _| { list(f, &["old", "third"]); last_use(f, "sts", true); }, "sweep"),
+        case(sweeping(), "mint", "refused", |f, _| f.sweeping.refused = Some("?".into()), "-ProviderRefused"),
+        case(sweeping(), "abort", "never answered", |f, _| f.sweeping.unknown = UnknownCalls { count: 3, detail: "?".into() }, "-AdminUnreachable"),
+        case(grace(), "finish", "last use not asked", |f, p| { p.capabilities.last_used = true; f.last_uses.clear(); }, "ask LastUse"),
+        case(grace(), "finish", "never used", |f, p| used(f, p, LastUseSeen::Never), "revoke"),
+        case(grace(), "finish", "last use unknown", |f, p| used(f, p, LastUseSeen::Unknown("?".into())), "-EvidenceMissing"),
+        case(grace(), "finish", "used by a job that had it", |f, p| used(f, p, used_at(3360, false)), "revoke"),
+        case(grace(), "finish", "used after every job", |f, p| used(f, p, used_at(3361, false)), "-EvidenceMissing"),
+        case(grace(), "finish", "perhaps our own probe", |f, p| used(f, p, used_at(3361, true)), "-EvidenceMissing"),
         case(staged(), "promote", "rejected", |f, _| see(f, "new", Verdict::Rejected), "-Rejected"),
         case(staged(), "promote", "no verdict", |f, _| see(f, "new", Verdict::Unknown), "-Unreachable"),
         case(staged(), "promote", "target broken", |f, _| { f.broken_targets = Some(BTreeMap::from([(TargetId("app".into()), "?".into())])); }, "-TargetsBroken"),
@@ -121,7 +173,7 @@ fn cases() -> Vec<Case> {
         case(begun(), "finish", "active unknown", |f, _| see(f, "new", Verdict::Unknown), "-Unreachable"),
         case(begun(), "finish", "confirmed, still accepted", |f, _| { f.confirmed_calls.insert(credential("old").fingerprint); }, "reactivate"),
         case(begun(), "finish", "confirmed, no verdict", |f, _| { f.confirmed_calls.insert(credential("old").fingerprint); see(f, "old", Verdict::Unknown); }, "-Unreachable"),
-        case(begun(), "finish", "definitely refused", |f, _| { f.refused.insert(credential("old").fingerprint, "?".into()); }, "+intent_dropped"),
+        case(begun(), "finish", "definitely refused", |f, _| { f.refused.insert(credential("old").fingerprint, "?".into()); }, "+dropped"),
         case(begun(), "finish", "never told", |f, _| { f.key_statuses.clear(); f.unknown_calls.insert(credential("old").fingerprint, UnknownCalls { count: 3, detail: "?".into() }); }, "-AdminUnreachable"),
         case(begun(), "finish", "dead, and active dead", |f, _| { f.confirmed_calls.insert(credential("old").fingerprint); see(f, "old", Verdict::Rejected); see(f, "new", Verdict::Rejected); }, "reactivate"),
         case(revoked(), "undo", "cannot reactivate", |_, p| p.capabilities.reactivate = false, "-CannotReactivate"),

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use rotate::rotation::credential::{
-    Credential, Identity, KeyStatus, ProviderKey, ReadBack, SlotName, Verdict,
+    Credential, Identity, KeyStatus, LastUseSeen, ListedKey, ProviderKey, ReadBack, SlotName, Verdict,
 };
 use rotate::rotation::effect::{Effect, Intent};
 use rotate::rotation::event::Event;
 use rotate::rotation::phase::{KeyState, Phase, Propagation};
-use rotate::rotation::plan::{Facts, Goal, Question, Step, TakenBack, plan};
+use rotate::rotation::plan::{Attempts, Facts, Goal, Question, Step, TakenBack, plan};
 use rotate::rotation::stamp::Stamp;
 use rotate::rotation::transition::apply;
 use rotate::secret::Fingerprint;
@@ -78,7 +79,13 @@ impl<'s> Run<'s> {
             return true;
         }
         let Some(state) = &self.story.state else { return false };
-        state.slot_of(wanted).is_some_and(|slot| {
+        let begun = match state.intent.as_ref().map(|intent| &intent.effect) {
+            Some(Effect::StoreStaged { slot, credential, .. }) if credential.fingerprint == wanted => {
+                Some(*slot)
+            }
+            _ => None,
+        };
+        state.slot_of(wanted).or(begun).is_some_and(|slot| {
             let holds = self.story.world.slots[usize::from(slot == SlotName::Secondary)];
             holds.map(fingerprint) == Some(wanted)
         })
@@ -137,12 +144,31 @@ impl Run<'_> {
                     KeyIs::Active => Some(KeyStatus::Active),
                     KeyIs::Inactive => Some(KeyStatus::Inactive),
                     KeyIs::Archived => Some(KeyStatus::Archived),
+                    KeyIs::NotMade => None,
                 };
                 if luck == Luck::Good {
                     self.facts.key_statuses.insert(*wanted, status);
                 } else {
                     self.not_told(*wanted);
                 }
+            }
+            Question::ListKeys => {
+                let world = &self.story.world;
+                let listed = world.existing().into_iter().map(|number| ListedKey {
+                    id: id(number),
+                    status: match world.keys[number].is {
+                        KeyIs::Active => KeyStatus::Active,
+                        _ => KeyStatus::Inactive,
+                    },
+                    created_at: Some(Timestamp::from_second(world.keys[number].made_at).unwrap()),
+                    last_use: LastUseSeen::Never,
+                });
+                let listed =
+                    if luck == Luck::Good { Ok(listed.collect()) } else { Err("no answer".to_owned()) };
+                self.facts.listed = Some(listed);
+            }
+            Question::LastUse(wanted) => {
+                self.facts.last_uses.insert(*wanted, LastUseSeen::Never);
             }
             Question::CheckTargets => {
                 let broken = (0..self.story.world.targets.len())
@@ -188,12 +214,34 @@ impl Run<'_> {
     }
 
     fn not_told(&mut self, wanted: Fingerprint) {
-        let unknown = self.facts.unknown_calls.entry(wanted).or_default();
-        unknown.count += 1;
-        unknown.detail = "no answer".to_owned();
+        self.facts.unknown_calls.entry(wanted).or_default().add("no answer".to_owned());
+    }
+
+    fn mint(&mut self, is_resumed: bool, dice: &mut Dice) -> Result<(), End> {
+        let luck = dice.luck();
+        let made = match luck {
+            Luck::Good | Luck::UnknownDone => self.story.world.make(),
+            Luck::UnknownNotDone | Luck::Refused => None,
+        };
+        dice.crash_point()?;
+        self.facts.listed = None;
+        let minting = &mut self.facts.minting;
+        minting.is_resumed |= is_resumed && minting.unknown.count == 0;
+        match (luck, made) {
+            (Luck::Good, Some(made)) => {
+                self.brought = Some(made);
+                let provider_key_id = Some(id(made));
+                self.facts.minted =
+                    Some(Credential { provider_key_id, never_served: true, ..world::candidate(made) });
+            }
+            (Luck::Good | Luck::Refused, _) => minting.refused = Some("no".to_owned()),
+            (Luck::UnknownDone | Luck::UnknownNotDone, _) => minting.unknown.add("no answer".to_owned()),
+        }
+        Ok(())
     }
 
     fn act(&mut self, effect: &Effect, dice: &mut Dice) -> Result<(), End> {
+        let is_resumed = self.story.state.as_ref().is_some_and(|state| state.intent.is_some());
         if let Some(state) = &self.story.state
             && state.intent.as_ref().is_none_or(|intent| intent.effect != *effect)
         {
@@ -206,12 +254,40 @@ impl Run<'_> {
             Effect::StoreAdopted { slot, credential } => {
                 self.store(*slot, credential, dice)?;
                 let at = self.now().wall;
-                self.record(&Event::Adopted { credential: credential.clone(), slot: *slot, at }, dice)
+                self.record(
+                    &Event::Adopted { credential: credential.clone(), slot: *slot, at, placement: None },
+                    dice,
+                )
             }
             Effect::StoreStaged { slot, credential, rotation } => {
                 self.store(*slot, credential, dice)?;
                 let (credential, rotation) = (credential.clone(), rotation.clone());
-                self.record(&Event::Staged { slot: *slot, credential, rotation }, dice)
+                self.record(&Event::Staged { slot: *slot, credential, rotation, placement: None }, dice)
+            }
+            Effect::Mint { .. } => self.mint(is_resumed, dice),
+            Effect::Sweep { ids } => {
+                for id in ids {
+                    let luck = dice.luck();
+                    if matches!(luck, Luck::Good | Luck::UnknownDone) {
+                        self.story.delete_unused(id);
+                    }
+                    dice.crash_point()?;
+                    self.facts.listed = None;
+                    match luck {
+                        Luck::Good => {}
+                        Luck::Refused => {
+                            self.facts.sweeping.refused = Some("no".to_owned());
+                            return Ok(());
+                        }
+                        Luck::UnknownDone | Luck::UnknownNotDone => {
+                            self.facts.sweeping.unknown.add("no answer".to_owned());
+                            return Ok(());
+                        }
+                    }
+                }
+                self.facts.minting = Attempts::default();
+                self.facts.has_swept = true;
+                self.record(&Event::Swept { ids: ids.clone() }, dice)
             }
             Effect::WriteTargets { targets, fingerprint } => {
                 if !self.at_hand(*fingerprint) {
@@ -239,7 +315,7 @@ impl Run<'_> {
                     self.story.state.as_ref().map(|state| &state.phase),
                     Some(Phase::Revoked { .. })
                 );
-                self.record(&Event::TargetsWritten { outcomes }, dice)
+                self.record(&Event::TargetsWritten { outcomes, versions: BTreeMap::new() }, dice)
             }
             Effect::Erase { slot, fingerprints } => {
                 if dice.luck() == Luck::Refused {
@@ -301,7 +377,7 @@ impl Run<'_> {
     }
 
     fn store(&mut self, slot: SlotName, credential: &Credential, dice: &mut Dice) -> Result<(), End> {
-        assert_eq!(self.brought, Some(number(credential.fingerprint)), "stored without the value");
+        assert!(self.at_hand(credential.fingerprint), "stored without the value");
         assert_eq!(
             self.facts.probes.get(&credential.fingerprint),
             Some(&Verdict::Accepted),
@@ -312,7 +388,7 @@ impl Run<'_> {
             *self.story.world.slot(slot) = Some(number(credential.fingerprint));
         }
         if luck != Luck::Good {
-            if self.story.state.is_some() && luck != Luck::UnknownDone {
+            if self.story.state.is_some() && luck != Luck::UnknownDone && !credential.never_served {
                 self.record(&Event::IntentDropped { reason: "the slot failed".to_owned() }, dice)?;
             }
             return Err(End::Failed("the slot could not be written"));
@@ -337,6 +413,7 @@ impl Run<'_> {
             self.facts.probes.remove(&state.active().fingerprint);
         }
         self.facts.key_statuses.remove(&fingerprint);
+        self.facts.listed = None;
         match luck {
             Luck::Good => {
                 self.facts.confirmed_calls.insert(fingerprint);

@@ -40,6 +40,7 @@ pub fn credential(name: &str) -> Credential {
         last4: name.chars().rev().take(4).collect(),
         provider_key_id: Some(ProviderKeyId(format!("id-{name}"))),
         expires_at: None,
+        never_served: false,
     }
 }
 
@@ -86,6 +87,14 @@ pub fn delete(name: &str) -> Effect {
 
 pub fn store(name: &str) -> Effect {
     Effect::StoreStaged { slot: SlotName::Secondary, credential: credential(name), rotation: rotation() }
+}
+
+pub fn mint() -> Effect {
+    Effect::Mint { rotation: rotation(), existing: BTreeSet::from([ProviderKeyId("id-old".to_owned())]) }
+}
+
+pub fn sweep(name: &str) -> Effect {
+    Effect::Sweep { ids: BTreeSet::from([ProviderKeyId(format!("id-{name}"))]) }
 }
 
 pub fn erase(name: &str) -> Effect {
@@ -187,6 +196,8 @@ pub fn states() -> Vec<(&'static str, Option<KeyState>)> {
         ("never adopted", None),
         some("Idle", idle()),
         some("Idle, storing new", with_intent(store("new"), idle())),
+        some("Idle, making a key", with_intent(mint(), idle())),
+        some("Idle, sweeping", with_intent(sweep("third"), idle())),
         some("Idle, old leaked", with_emergency(&["old"], false, idle())),
         some("Idle, old given up", with_emergency(&["old"], true, idle())),
         some("Staged", staged()),
@@ -222,7 +233,8 @@ pub fn states() -> Vec<(&'static str, Option<KeyState>)> {
 pub fn events() -> Vec<(&'static str, Event)> {
     let wall = over().wall;
     let slot = SlotName::Secondary;
-    let staged = |name| Event::Staged { slot, credential: credential(name), rotation: rotation() };
+    let staged =
+        |name| Event::Staged { slot, credential: credential(name), rotation: rotation(), placement: None };
     let switched = |direction| Event::Switched { direction, targets: targets(), at: wall };
     let revoked = |name: &str, by| Event::Revoked {
         fingerprint: credential(name).fingerprint,
@@ -232,19 +244,33 @@ pub fn events() -> Vec<(&'static str, Event)> {
     let write = Effect::WriteTargets { targets: targets(), fingerprint: credential("new").fingerprint };
     let why = || "because".to_owned();
     vec![
-        ("adopt", Event::Adopted { credential: credential("old"), slot: SlotName::Primary, at: wall }),
+        (
+            "adopt",
+            Event::Adopted {
+                credential: credential("old"),
+                slot: SlotName::Primary,
+                at: wall,
+                placement: None,
+            },
+        ),
         ("i.stor", intended(store("third"))),
         ("i.writ", intended(write)),
         ("i.revo", intended(revoke("old"))),
         ("i.reac", intended(reactivate("old"))),
+        ("i.mint", intended(mint())),
+        ("i.swee", intended(sweep("third"))),
         ("dropped", Event::IntentDropped { reason: why() }),
+        ("swept", Event::Swept { ids: BTreeSet::from([ProviderKeyId("id-third".to_owned())]) }),
         ("s.new", staged("new")),
         ("s.third", staged("third")),
         ("s.old", staged("old")),
         ("unstage", Event::StagedDropped { reason: why() }),
         ("forward", switched(Direction::Forward)),
         ("back", switched(Direction::Back)),
-        ("written", Event::TargetsWritten { outcomes: settled(&Propagation::Confirmed) }),
+        (
+            "written",
+            Event::TargetsWritten { outcomes: settled(&Propagation::Confirmed), versions: BTreeMap::new() },
+        ),
         ("opened", Event::GraceOpened { window: window(), targets: targets() }),
         ("drifted", Event::Drifted { targets: targets() }),
         ("rolled", Event::RolledBack { targets: targets() }),

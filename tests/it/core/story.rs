@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use rotate::rotation::credential::{Capabilities, SlotName, Verdict};
+use rotate::rotation::credential::{Capabilities, ProviderKeyId, SlotName, Verdict};
 use rotate::rotation::event::Event;
 use rotate::rotation::evidence::Item;
 use rotate::rotation::grace::GracePolicy;
@@ -13,7 +13,8 @@ use rotate::secret::Fingerprint;
 
 use super::run::Run;
 use super::world::{
-    GRACE, KeyIs, LONGEST_JOB, PROPAGATION, REFRESH, World, candidate, fingerprint, id, number, target_id,
+    CREDENTIALS, GRACE, KEYS_LIMIT, KeyIs, LONGEST_JOB, PROPAGATION, REFRESH, World, candidate, fingerprint,
+    id, number, target_id,
 };
 
 /// A command as an operator types it.
@@ -134,10 +135,33 @@ impl Story {
         }
     }
 
+    /// The same with a provider that makes the credentials, two at a time.
+    pub fn with_minting_provider(readable_targets: &[bool], dated: bool) -> Self {
+        let mut story = Self::new(readable_targets, true, dated);
+        story.policy.capabilities.mint = true;
+        story.policy.capabilities.keys_limit = Some(KEYS_LIMIT);
+        story.world.make_keys_to_order();
+        story
+    }
+
+    /// Deletes a key that `rotate` takes for one that nobody has.
+    pub(super) fn delete_unused(&mut self, swept: &ProviderKeyId) {
+        let victim = (0..CREDENTIALS).find(|number| id(*number) == *swept).unwrap();
+        let state = self.state.as_ref().unwrap();
+        let in_use = [Some(state.active()), state.phase.other()].into_iter().flatten();
+        assert!(
+            in_use.into_iter().all(|credential| number(credential.fingerprint) != victim),
+            "{victim} is deleted as if nobody had it: {state:#?}"
+        );
+        assert_eq!(self.world.may_be_in_use(victim, true), None, "{victim} is deleted while in use");
+        self.world.keys[victim].is = KeyIs::Archived;
+    }
+
     /// Runs one command until it ends or dies.
     pub fn run(&mut self, command: &Command, dice: &mut Dice) -> End {
         let Some(goal) = self.goal(command) else { return End::Done };
         let brought = match command {
+            Command::Stage { .. } if self.policy.capabilities.mint => None,
             Command::Adopt(given) | Command::Stage { credential: given, .. } => Some(*given),
             Command::RevokeNow { replacement, .. } => *replacement,
             _ => None,
@@ -158,6 +182,9 @@ impl Story {
         Some(match command {
             Command::Adopt(credential) => {
                 Goal::Adopt { candidate: candidate(*credential), slot: SlotName::Primary }
+            }
+            Command::Stage { replace, .. } if self.policy.capabilities.mint => {
+                Goal::Mint { rotation: rotation("stage"), replace: *replace }
             }
             Command::Stage { credential, replace } => Goal::Stage {
                 candidate: candidate(*credential),

@@ -6,9 +6,13 @@ use rotate::rotation::credential::{Credential, ProviderKeyId, SlotName, TargetId
 use rotate::rotation::stamp::{BootTime, Stamp};
 use rotate::secret::Fingerprint;
 
-/// How many credentials there are to stage; the last two are kept for the tests' own use.
-pub const CREDENTIALS: usize = 8;
+/// How many credentials there can be, where the provider makes them; a person has the first eight.
+pub const CREDENTIALS: usize = 60;
+/// Kept for the tests' own use.
 pub const FRESH: [usize; 2] = [6, 7];
+
+/// How many keys the provider allows at a time, where it makes them.
+pub const KEYS_LIMIT: usize = 2;
 
 pub const LONGEST_JOB: i64 = 45 * 60;
 pub const REFRESH: i64 = 10 * 60;
@@ -35,6 +39,7 @@ pub fn candidate(credential: usize) -> Credential {
         last4: format!("{credential:04}"),
         provider_key_id: None,
         expires_at: None,
+        never_served: false,
     }
 }
 
@@ -47,6 +52,8 @@ pub enum KeyIs {
     Active,
     Inactive,
     Archived,
+    /// The provider may make it yet.
+    NotMade,
 }
 
 #[derive(Clone, Debug)]
@@ -56,6 +63,7 @@ pub struct ProviderKey {
     pub accepted_until: i64,
     /// Someone other than `rotate` disabled it at the console.
     pub disabled_by_person: bool,
+    pub made_at: i64,
 }
 
 /// One value that consumers of one place could read, and from when.
@@ -96,7 +104,7 @@ pub struct World {
 
 impl World {
     pub fn new(readable_targets: &[bool]) -> Self {
-        let key = ProviderKey { is: KeyIs::Active, accepted_until: 0, disabled_by_person: false };
+        let key = ProviderKey { is: KeyIs::Active, accepted_until: 0, disabled_by_person: false, made_at: 0 };
         // What is adopted first is what consumers use today.
         let todays = Held { since: 0, credential: Some(0), foreign: false };
         let nothing = Held { since: 0, credential: None, foreign: false };
@@ -139,6 +147,30 @@ impl World {
     pub fn reboot(&mut self) {
         self.boot += 1;
         self.booted = self.truth;
+    }
+
+    /// From here on the provider makes the credentials; only the first exists.
+    pub fn make_keys_to_order(&mut self) {
+        for key in self.keys.iter_mut().skip(1) {
+            key.is = KeyIs::NotMade;
+        }
+    }
+
+    /// Keys that the provider has, whatever their status.
+    pub fn existing(&self) -> Vec<usize> {
+        let exists = |key: &ProviderKey| matches!(key.is, KeyIs::Active | KeyIs::Inactive);
+        (0..self.keys.len()).filter(|number| exists(&self.keys[*number])).collect()
+    }
+
+    /// Makes one more; `None` where the owner has as many as there may be.
+    pub fn make(&mut self) -> Option<usize> {
+        if self.existing().len() >= KEYS_LIMIT {
+            return None;
+        }
+        let next = self.keys.iter().position(|key| key.is == KeyIs::NotMade)?;
+        self.keys[next].is = KeyIs::Active;
+        self.keys[next].made_at = self.truth;
+        Some(next)
     }
 
     pub fn accepts(&self, credential: usize) -> bool {

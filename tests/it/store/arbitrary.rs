@@ -43,12 +43,13 @@ fn fingerprint() -> impl Strategy<Value = Fingerprint> {
 }
 
 fn credential() -> BoxedStrategy<Credential> {
-    (fingerprint(), text(), prop::option::of(text()), prop::option::of(time()))
-        .prop_map(|(fingerprint, last4, id, expires_at)| Credential {
+    (fingerprint(), text(), prop::option::of(text()), prop::option::of(time()), any::<bool>())
+        .prop_map(|(fingerprint, last4, id, expires_at, never_served)| Credential {
             fingerprint,
             last4,
             provider_key_id: id.map(ProviderKeyId),
             expires_at,
+            never_served,
         })
         .boxed()
 }
@@ -95,6 +96,9 @@ fn effect() -> BoxedStrategy<Effect> {
             credential,
             rotation
         }),
+        (rotation(), btree_set(id(), 0..3))
+            .prop_map(|(rotation, existing)| Effect::Mint { rotation, existing }),
+        btree_set(id(), 0..3).prop_map(|ids| Effect::Sweep { ids }),
         (btree_set(text().prop_map(TargetId), 0..3), fingerprint())
             .prop_map(|(targets, fingerprint)| Effect::WriteTargets { targets, fingerprint }),
         (slot(), fingerprints()).prop_map(|(slot, fingerprints)| Effect::Erase { slot, fingerprints }),
@@ -172,9 +176,10 @@ fn state() -> BoxedStrategy<KeyState> {
         any::<bool>(),
         remembered,
         time(),
-        any::<u64>(),
+        (any::<u64>(), prop::option::of(text())),
     )
-        .prop_map(|(phase, active_slot, intent, emergency, outage, remembered, active_since, longest)| {
+        .prop_map(|(phase, active_slot, intent, emergency, outage, remembered, active_since, seen)| {
+            let (longest_job_seen_seconds, place) = seen;
             let (dead, set_aside, last_rotation, stale_targets): (BTreeSet<_>, _, _, _) = remembered;
             KeyState {
                 phase,
@@ -187,7 +192,8 @@ fn state() -> BoxedStrategy<KeyState> {
                 last_rotation,
                 stale_targets,
                 active_since,
-                longest_job_seen_seconds: longest,
+                longest_job_seen_seconds,
+                place,
             }
         })
         .boxed()

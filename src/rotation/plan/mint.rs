@@ -1,0 +1,226 @@
+//! Idle, Revoked → SecondaryStaged, where the provider makes the new credential.
+//!
+//! The value is told once, to the process that asked. So the intent is durable first, with the ids of all
+//! keys that exist; whatever is there afterwards beside them came of it. A key whose value was lost on the
+//! way is found by that, deleted, and another one is made.
+
+use std::collections::BTreeSet;
+
+use super::{ATTEMPTS_LIMIT, Question, Refusal, Step, View, Wanted, abort, purge, stage, wrong_phase};
+use crate::rotation::credential::{Credential, LastUseSeen, ListedKey, ProviderKeyId};
+use crate::rotation::effect::{Effect, Intent};
+use crate::rotation::event::Event;
+use crate::rotation::phase::{Direction, KeyState, Phase, Rotation};
+use crate::rotation::stamp::elapsed;
+
+/// How far the provider's clock and this machine's may be apart, and how long a call may take, in seconds.
+/// A key that was made outside this span around an intent did not come of it.
+const SPAN_SECONDS: i64 = 600;
+
+pub(super) fn plan(state: &KeyState, rotation: &Rotation, replace: bool, view: View<'_>) -> Step {
+    match &state.phase {
+        Phase::Promoted { direction: Direction::Back, .. } => return wrong_phase(&["abort"]),
+        Phase::Promoted { .. } => return wrong_phase(&["promote", "abort"]),
+        Phase::GraceWindow { .. } => return wrong_phase(&["finish", "abort"]),
+        Phase::SecondaryStaged { staged, .. } => {
+            let is_in_doubt = state.other_slot_is_in_doubt();
+            if view.facts.minted.as_ref().is_some_and(|minted| minted.fingerprint == staged.fingerprint)
+                || (!replace && !is_in_doubt)
+            {
+                return Step::Done;
+            }
+            // It makes room first: two at a time may be all that the provider allows.
+            return abort::erase(state, Some(staged.fingerprint));
+        }
+        Phase::Idle { .. } | Phase::Revoked { .. } => {}
+    }
+    if !view.policy.capabilities.mint {
+        return Step::Refused(Refusal::CannotMint);
+    }
+    next(state, rotation, view).unwrap_or_else(|step| step)
+}
+
+fn next(state: &KeyState, rotation: &Rotation, view: View<'_>) -> Result<Step, Step> {
+    let effect = state.intent.as_ref().map(|intent| &intent.effect);
+    if let Some(minted) = &view.facts.minted {
+        let begun = match effect {
+            Some(Effect::Mint { rotation, .. } | Effect::StoreStaged { rotation, .. }) => rotation,
+            _ => rotation,
+        };
+        return store(state, minted, begun, view);
+    }
+    match effect {
+        Some(Effect::Sweep { ids }) => sweep(ids.clone(), view),
+        Some(Effect::StoreStaged { credential, rotation, .. }) if credential.never_served => {
+            if view.facts.missing_values.contains_key(&credential.fingerprint) {
+                return sweep(credential.provider_key_id.clone().into_iter().collect(), view);
+            }
+            store(state, credential, rotation, view)
+        }
+        Some(Effect::Mint { rotation, existing }) => match lost(state, view)? {
+            ids if !ids.is_empty() => sweep(ids, view),
+            _ => again(state, rotation, existing, view),
+        },
+        Some(Effect::Delete { .. }) => Ok(purge::plan(state, view)),
+        _ => begin(state, rotation, view),
+    }
+}
+
+/// Proves the new key and stores it. A provider may need a while before it accepts what it has just made.
+fn store(state: &KeyState, minted: &Credential, rotation: &Rotation, view: View<'_>) -> Result<Step, Step> {
+    if !view.facts.probes.contains_key(&minted.fingerprint) {
+        return Err(Step::Observe(Question::AwaitAcceptance(minted.fingerprint)));
+    }
+    stage::store(state, minted, rotation, Wanted::Minted, view)
+}
+
+fn begin(state: &KeyState, rotation: &Rotation, view: View<'_>) -> Result<Step, Step> {
+    if let Some(detail) = &view.facts.minting.refused {
+        return Err(Step::Refused(Refusal::ProviderRefused {
+            act: "make a new key",
+            detail: detail.clone(),
+        }));
+    }
+    let listed = listed(view)?;
+    if view.policy.capabilities.keys_limit.is_some_and(|limit| listed.len() >= limit) {
+        return make_room(state, listed, view);
+    }
+    let existing = listed.iter().map(|key| key.id.clone()).collect();
+    Ok(Step::Act(Effect::Mint { rotation: rotation.clone(), existing }))
+}
+
+/// Frees a place that nobody can need any more, or says what holds the places.
+fn make_room(state: &KeyState, listed: &[ListedKey], view: View<'_>) -> Result<Step, Step> {
+    let is_listed = |id: &ProviderKeyId| listed.iter().any(|key| key.id == *id);
+    let garbage = garbage(state, view);
+    if garbage.iter().any(is_listed) {
+        return sweep(garbage, view);
+    }
+    if let Phase::Revoked { revoked, .. } = &state.phase
+        && !revoked.purged
+        && revoked.credential.provider_key_id.as_ref().is_some_and(is_listed)
+        && revoked.undo_until.is_none_or(|until| until < view.now.wall)
+    {
+        return Ok(purge::plan(state, view));
+    }
+    Err(Step::Refused(Refusal::NoRoom { listed: listed.to_vec() }))
+}
+
+/// Once more, with the same intent: nothing came of it so far.
+fn again(
+    state: &KeyState,
+    rotation: &Rotation,
+    existing: &BTreeSet<ProviderKeyId>,
+    view: View<'_>,
+) -> Result<Step, Step> {
+    let minting = &view.facts.minting;
+    if let Some(detail) = &minting.refused {
+        // After an unknown outcome a key may still turn up, and only the intent tells whose it is.
+        let is_certain = !minting.is_resumed && minting.unknown.count == 0;
+        return if is_certain {
+            Ok(Step::Record(Event::IntentDropped { reason: detail.clone() }))
+        } else {
+            let detail = detail.clone();
+            Err(Step::Refused(Refusal::ProviderRefused { act: "make a new key", detail }))
+        };
+    }
+    if minting.unknown.count >= ATTEMPTS_LIMIT {
+        let detail = minting.unknown.detail.clone();
+        return Err(Step::Refused(Refusal::AdminUnreachable { detail }));
+    }
+    if view.policy.capabilities.keys_limit.is_some_and(|limit| existing.len() >= limit) {
+        return make_room(state, listed(view)?, view);
+    }
+    let age_seconds = intent_age_seconds(state, view);
+    if age_seconds > SPAN_SECONDS / 2 && minting.unknown.count == 0 {
+        // What would come of it now could not be told from somebody else's by its age.
+        return Ok(Step::Record(Event::IntentDropped { reason: "nothing came of it".to_owned() }));
+    }
+    Ok(Step::Act(Effect::Mint { rotation: rotation.clone(), existing: existing.clone() }))
+}
+
+fn intent_age_seconds(state: &KeyState, view: View<'_>) -> i64 {
+    let begun_at = state.intent.as_ref().map(|intent| &intent.begun_at);
+    let seconds = begun_at.map_or(0, |begun_at| elapsed(begun_at, view.now).seconds);
+    i64::try_from(seconds).unwrap_or(i64::MAX)
+}
+
+/// What an `abort` clears away when nothing is staged; `None` where there is nothing.
+///
+/// # Errors
+/// The question that must be answered first, or the refusal to delete what may be somebody else's.
+pub(super) fn clear_away(state: &KeyState, view: View<'_>) -> Result<Option<Step>, Step> {
+    match state.intent.as_ref().map(|intent| &intent.effect) {
+        Some(Effect::Sweep { ids }) => sweep(ids.clone(), view).map(Some),
+        Some(Effect::Mint { .. }) => match lost(state, view)? {
+            ids if ids.is_empty() => {
+                Ok(Some(Step::Record(Event::IntentDropped { reason: "aborted".to_owned() })))
+            }
+            ids => sweep(ids, view).map(Some),
+        },
+        Some(Effect::StoreStaged { credential, .. }) if credential.never_served => {
+            sweep(credential.provider_key_id.clone().into_iter().collect(), view).map(Some)
+        }
+        None => match garbage(state, view) {
+            ids if ids.is_empty() => Ok(None),
+            ids => sweep(ids, view).map(Some),
+        },
+        Some(_) => Ok(None),
+    }
+}
+
+/// Keys that were made here, put aside before they were promoted, and so never given to anyone.
+fn garbage(state: &KeyState, view: View<'_>) -> BTreeSet<ProviderKeyId> {
+    if !view.policy.capabilities.mint {
+        return BTreeSet::new();
+    }
+    let unused = state.set_aside.iter().filter(|aside| aside.never_served);
+    unused.filter_map(|aside| aside.provider_key_id.clone()).collect()
+}
+
+/// Keys that came of the pending intent, and whose values are lost.
+fn lost(state: &KeyState, view: View<'_>) -> Result<BTreeSet<ProviderKeyId>, Step> {
+    let Some(Intent { effect: Effect::Mint { existing, .. }, begun_at, .. }) = &state.intent else {
+        return Ok(BTreeSet::new());
+    };
+    let mut ids = BTreeSet::new();
+    for key in listed(view)? {
+        if existing.contains(&key.id) || state.knows(&key.id) {
+            continue;
+        }
+        let began = begun_at.provider.unwrap_or(begun_at.wall).as_second();
+        let is_of_then = key.created_at.is_some_and(|at| (at.as_second() - began).abs() <= SPAN_SECONDS);
+        let is_unused = match &key.last_use {
+            LastUseSeen::Never => true,
+            LastUseSeen::At(used) => used.may_be_a_probe,
+            LastUseSeen::Unknown(detail) => {
+                return Err(Step::Refused(Refusal::AdminUnreachable { detail: detail.clone() }));
+            }
+        };
+        if !is_of_then || !is_unused {
+            return Err(Step::Refused(Refusal::StrangeKey { key: key.clone() }));
+        }
+        ids.insert(key.id.clone());
+    }
+    Ok(ids)
+}
+
+fn sweep(ids: BTreeSet<ProviderKeyId>, view: View<'_>) -> Result<Step, Step> {
+    let sweeping = &view.facts.sweeping;
+    if let Some(detail) = &sweeping.refused {
+        return Err(Step::Refused(Refusal::ProviderRefused { act: "delete a key", detail: detail.clone() }));
+    }
+    if sweeping.unknown.count >= ATTEMPTS_LIMIT {
+        let detail = sweeping.unknown.detail.clone();
+        return Err(Step::Refused(Refusal::AdminUnreachable { detail }));
+    }
+    Ok(Step::Act(Effect::Sweep { ids }))
+}
+
+fn listed(view: View<'_>) -> Result<&[ListedKey], Step> {
+    match &view.facts.listed {
+        None => Err(Step::Observe(Question::ListKeys)),
+        Some(Ok(listed)) => Ok(listed),
+        Some(Err(detail)) => Err(Step::Refused(Refusal::AdminUnreachable { detail: detail.clone() })),
+    }
+}
