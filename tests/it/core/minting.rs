@@ -108,9 +108,16 @@ proptest! {
                 "purge" => Command::Purge,
                 other => return Err(TestCaseError::fail(format!("what is {other}?"))),
             };
-            if let End::Wait(seconds) = story.run(&command, &mut Dice::default()) {
-                story.world.pass(i64::try_from(seconds).unwrap());
-                story.run(&command, &mut Dice::default());
+            match story.run(&command, &mut Dice::default()) {
+                End::Wait(seconds) => {
+                    story.world.pass(i64::try_from(seconds).unwrap());
+                    story.run(&command, &mut Dice::default());
+                }
+                // A target lost the value, or was not seen to have it.
+                End::Refused(Refusal::EvidenceMissing { .. }) => {
+                    story.run(&Command::Promote, &mut Dice::default());
+                }
+                _ => {}
             }
         }
         prop_assert!(false, "{ends:#?} at {:#?}", story.state);
