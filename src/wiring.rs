@@ -11,11 +11,11 @@ use jiff::Timestamp;
 
 pub use secret_store::environment;
 
-use crate::aws;
+use crate::aws::{self, Content, SecretDocument};
 use crate::clock::Clock;
 use crate::config::{
-    AnthropicSettings, Config, Environment, KeySettings, Origin, ProbeKind, ProviderSettings,
-    SecretReference, SlotsSettings, TargetKind, TargetSettings,
+    AnthropicSettings, AwsSecretSettings, Config, Environment, KeySettings, Origin, ProbeKind,
+    ProviderSettings, SecretReference, SlotsSettings, TargetKind, TargetSettings, ValueAt,
 };
 use crate::error::Failure;
 use crate::http;
@@ -26,6 +26,7 @@ use crate::rotation::grace::GracePolicy;
 use crate::rotation::plan::{HeldElsewhere, Policy};
 use crate::secret::Secret;
 use crate::slots::Slots;
+use crate::slots::aws_secrets_manager::AwsSecretsManagerSlots;
 use crate::slots::env::EnvSlots;
 use crate::slots::file::FileSlots;
 use crate::store::StateStore;
@@ -72,13 +73,24 @@ pub fn ports(
     let store = JsonFileStore::open_for_change(&config.state_directory, config.allow_network_state)?;
     let provider = provider(key, admin_key, surroundings)?;
     let removed = secret_variables(config, removed_variables);
-    let targets: Vec<Box<dyn Target>> =
-        key.targets.iter().map(|settings| target(settings, &config.state_directory, &removed)).collect();
+    // Slots in a secret and the target that they bring are the same thing, pinned and connected once.
+    let shared = match &key.slots {
+        SlotsSettings::AwsSecretsManager(secret) => Some(Rc::new(slots_document(secret))),
+        SlotsSettings::File | SlotsSettings::Env => None,
+    };
+    let targets: Vec<Box<dyn Target>> = key
+        .targets
+        .iter()
+        .map(|settings| target(settings, &config.state_directory, &removed, shared.as_ref()))
+        .collect();
     let held_elsewhere = held_elsewhere(config, key, &store, surroundings);
     let settings = settings(config, key, provider.as_ref(), &targets, held_elsewhere);
     Ok(Ports {
         provider,
-        slots: slots(key, &config.state_directory),
+        slots: match shared {
+            Some(document) => Box::new(AwsSecretsManagerSlots::new(document)),
+            None => slots(key, &config.state_directory),
+        },
         targets,
         store: Box::new(store),
         journal: Journal::new(&config.state_directory, &key.name),
@@ -91,11 +103,40 @@ pub fn ports(
 
 /// The slots of one key.
 pub fn slots(key: &KeySettings, state_directory: &Path) -> Box<dyn Slots> {
-    match key.slots {
+    match &key.slots {
         SlotsSettings::File => Box::new(FileSlots::new(state_directory, &key.name)),
         SlotsSettings::Env => {
             Box::new(EnvSlots::of_process(key.primary_env.clone(), key.secondary_env.clone()))
         }
+        SlotsSettings::AwsSecretsManager(secret) => {
+            Box::new(AwsSecretsManagerSlots::new(Rc::new(slots_document(secret))))
+        }
+    }
+}
+
+fn slots_document(secret: &AwsSecretSettings) -> SecretDocument {
+    SecretDocument::with_slots(secret.secret_id.clone(), content(&secret.value_at), aws_settings(secret))
+}
+
+fn document(secret: &AwsSecretSettings) -> SecretDocument {
+    SecretDocument::new(secret.secret_id.clone(), content(&secret.value_at), aws_settings(secret))
+}
+
+fn content(value_at: &ValueAt) -> Content {
+    match value_at {
+        ValueAt::Whole => Content::Whole,
+        ValueAt::JsonKey(key) => Content::Member(key.clone()),
+        ValueAt::JsonKeys { access_key_id, secret_access_key } => {
+            Content::Pair { id: access_key_id.clone(), secret: secret_access_key.clone() }
+        }
+    }
+}
+
+fn aws_settings(secret: &AwsSecretSettings) -> aws::Settings {
+    aws::Settings {
+        region: secret.region.clone(),
+        profile: secret.profile.clone(),
+        endpoint_url: secret.endpoint_url.clone(),
     }
 }
 
@@ -176,7 +217,13 @@ fn admin_secret(
     }
 }
 
-fn target(settings: &TargetSettings, state_directory: &Path, removed: &[String]) -> Box<dyn Target> {
+/// `shared` is the secret that holds the key's slots, where one does.
+fn target(
+    settings: &TargetSettings,
+    state_directory: &Path,
+    removed: &[String],
+    shared: Option<&Rc<SecretDocument>>,
+) -> Box<dyn Target> {
     let locks = state_directory.join("targets");
     match &settings.kind {
         TargetKind::Dotenv { path, variable } => {
@@ -193,14 +240,12 @@ fn target(settings: &TargetSettings, state_directory: &Path, removed: &[String])
             );
             Box::new(target.named(settings.id.clone()))
         }
-        TargetKind::AwsSecretsManager { secret_id, json_key, region, profile, endpoint_url } => {
-            let aws = aws::Settings {
-                region: region.clone(),
-                profile: profile.clone(),
-                endpoint_url: endpoint_url.clone(),
+        TargetKind::AwsSecretsManager { secret, holds_slots } => {
+            let document = match shared.filter(|_| *holds_slots) {
+                Some(shared) => Rc::clone(shared),
+                None => Rc::new(document(secret)),
             };
-            let id = settings.id.clone();
-            Box::new(AwsSecretsManagerTarget::new(id, secret_id.clone(), json_key.clone(), aws))
+            Box::new(AwsSecretsManagerTarget::new(settings.id.clone(), document))
         }
     }
 }

@@ -3,9 +3,11 @@
 //! The SDK is touched by [`connect`] and nothing before it: who never connects never pays. Its own chain
 //! finds credentials, region and profile. It follows no redirect and takes no proxy from the environment.
 
+pub mod content;
 mod error;
 pub mod json_member;
 mod plain_text;
+mod secret_document;
 pub mod secrets_manager;
 
 use std::time::Duration;
@@ -15,8 +17,10 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
+pub use content::Content;
 pub use error::{AwsError, Fault};
-pub use secrets_manager::{Current, Described, SecretsManager};
+pub use secret_document::SecretDocument;
+pub use secrets_manager::SecretsManager;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(10);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::operation::get_secret_value::{GetSecretValueError, GetSecretValueOutput};
 use zeroize::Zeroizing;
 
 use super::error::{AwsError, Call, Fault};
@@ -10,6 +11,7 @@ use crate::secret::Secret;
 
 pub(crate) const CURRENT: &str = "AWSCURRENT";
 pub(crate) const PENDING: &str = "AWSPENDING";
+pub(crate) const PREVIOUS: &str = "AWSPREVIOUS";
 
 /// A client of Secrets Manager in one region.
 ///
@@ -25,6 +27,7 @@ pub struct SecretsManager {
 /// What is known of a secret without reading it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Described {
+    pub arn: Option<String>,
     pub is_scheduled_for_deletion: bool,
     pub is_rotated_by_aws: bool,
     /// The service that manages the secret, and lets nobody else.
@@ -34,6 +37,11 @@ pub struct Described {
 }
 
 impl Described {
+    /// The labels that a version bears.
+    pub fn labels(&self, version_id: &str) -> &[String] {
+        self.versions.get(version_id).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// The version that bears a label.
     pub fn holder(&self, stage: &str) -> Option<&str> {
         let bears = |stages: &Vec<String>| stages.iter().any(|known| known == stage);
@@ -41,8 +49,9 @@ impl Described {
     }
 }
 
-/// The current version.
+/// One version, with its text.
 pub struct Current {
+    pub arn: Option<String>,
     pub version_id: String,
     pub text: Zeroizing<String>,
 }
@@ -65,6 +74,7 @@ impl SecretsManager {
         let answer = self.reads.describe_secret().secret_id(secret_id).send().await;
         let answer = answer.map_err(|error| call.failed(&error))?;
         Ok(Described {
+            arn: answer.arn,
             is_scheduled_for_deletion: answer.deleted_date.is_some(),
             is_rotated_by_aws: answer.rotation_enabled.unwrap_or(false),
             owning_service: answer.owning_service,
@@ -80,19 +90,38 @@ impl SecretsManager {
         let call = self.call("secretsmanager:GetSecretValue", secret_id, None);
         let request = self.reads.get_secret_value().secret_id(secret_id).version_stage(CURRENT);
         let answer = request.send().await.map_err(|error| call.failed(&error))?;
-        match (answer.secret_string, answer.version_id) {
-            (Some(text), Some(version_id)) => Ok(Current { version_id, text: Zeroizing::new(text) }),
-            (None, _) => Err(AwsError::new(
-                Fault::Named,
-                format!("the secret {secret_id} is binary, and a key is a text"),
-                "name a secret whose value is a text (SecretString)",
-            )),
-            (_, None) => Err(AwsError::new(
-                Fault::Passing,
-                format!("AWS gave a value of {secret_id} without its version id"),
-                "run the same command again; report it if it stays",
-            )),
+        text_of(secret_id, answer)
+    }
+
+    /// The version that bears a label; `None` where none does.
+    ///
+    /// # Errors
+    /// [`AwsError`], also for a binary secret.
+    pub async fn labelled(&self, secret_id: &str, label: &str) -> Result<Option<Current>, AwsError> {
+        let call = self.call("secretsmanager:GetSecretValue", secret_id, None);
+        let request = self.reads.get_secret_value().secret_id(secret_id).version_stage(label);
+        let error = match request.send().await {
+            Ok(answer) => return text_of(secret_id, answer).map(Some),
+            Err(error) => error,
+        };
+        // A label that is on no version and a secret that is not there are one code.
+        let may_lack_the_label =
+            error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception);
+        if may_lack_the_label && self.describe(secret_id).await?.holder(label).is_none() {
+            return Ok(None);
         }
+        Err(call.failed(&error))
+    }
+
+    /// One version by its id.
+    ///
+    /// # Errors
+    /// [`AwsError`], also for a binary secret.
+    pub async fn version(&self, secret_id: &str, version_id: &str) -> Result<Current, AwsError> {
+        let call = self.call("secretsmanager:GetSecretValue", secret_id, None);
+        let request = self.reads.get_secret_value().secret_id(secret_id).version_id(version_id);
+        let answer = request.send().await.map_err(|error| call.failed(&error))?;
+        text_of(secret_id, answer)
     }
 
     /// Adds a version that bears AWSPENDING. With the same token and the same text it changes nothing.
@@ -113,25 +142,39 @@ impl SecretsManager {
         answer.map(|_| ()).map_err(|error| call.failed(&error))
     }
 
-    /// Moves AWSCURRENT, if `from` bears it now.
+    /// Moves a label, if `from` bears it now; gives it where there is no `from`, takes it where there is no `to`.
     ///
     /// # Errors
     /// [`AwsError`]; whether it was done is then to be seen by [`SecretsManager::describe`].
-    pub async fn move_current(&self, secret_id: &str, from: &str, to: &str) -> Result<(), AwsError> {
+    pub async fn move_label(
+        &self,
+        secret_id: &str,
+        label: &str,
+        from: Option<&str>,
+        to: Option<&str>,
+    ) -> Result<(), AwsError> {
         let call = self.call("secretsmanager:UpdateSecretVersionStage", secret_id, None);
-        let request = self.writes.update_secret_version_stage().secret_id(secret_id).version_stage(CURRENT);
-        let answer = request.remove_from_version_id(from).move_to_version_id(to).send().await;
+        let request = self.writes.update_secret_version_stage().secret_id(secret_id).version_stage(label);
+        let request = request.set_remove_from_version_id(from.map(str::to_owned));
+        let answer = request.set_move_to_version_id(to.map(str::to_owned)).send().await;
         answer.map(|_| ()).map_err(|error| call.failed(&error))
     }
+}
 
-    /// Takes AWSPENDING off a version.
-    ///
-    /// # Errors
-    /// [`AwsError`].
-    pub async fn drop_pending(&self, secret_id: &str, from: &str) -> Result<(), AwsError> {
-        let call = self.call("secretsmanager:UpdateSecretVersionStage", secret_id, None);
-        let request = self.writes.update_secret_version_stage().secret_id(secret_id).version_stage(PENDING);
-        let answer = request.remove_from_version_id(from).send().await;
-        answer.map(|_| ()).map_err(|error| call.failed(&error))
+fn text_of(secret_id: &str, answer: GetSecretValueOutput) -> Result<Current, AwsError> {
+    match (answer.secret_string, answer.version_id) {
+        (Some(text), Some(version_id)) => {
+            Ok(Current { arn: answer.arn, version_id, text: Zeroizing::new(text) })
+        }
+        (None, _) => Err(AwsError::new(
+            Fault::Named,
+            format!("the secret {secret_id} is binary, and a key is a text"),
+            "name a secret whose value is a text (SecretString)",
+        )),
+        (_, None) => Err(AwsError::new(
+            Fault::Passing,
+            format!("AWS gave a value of {secret_id} without its version id"),
+            "run the same command again; report it if it stays",
+        )),
     }
 }

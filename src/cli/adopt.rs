@@ -16,7 +16,7 @@ pub(super) fn run(context: &Context, arguments: Adopt) -> Result<Output, Failure
     let removed = value::variables(from);
     let fallback = match key.slots {
         SlotsSettings::Env => Some(SecretReference::Environment(key.primary_env.clone())),
-        SlotsSettings::File => None,
+        SlotsSettings::File | SlotsSettings::AwsSecretsManager(_) => None,
     };
     let ports = wiring::ports(&config, key, AdminKey::Needed, &context.surroundings(), &removed)?;
     let question = format!("Today's live value of `{}` (hidden):", key.name);

@@ -60,6 +60,7 @@ fn slots(settings: &KeySettings) -> &'static str {
     match settings.slots {
         SlotsSettings::File => "file",
         SlotsSettings::Env => "env",
+        SlotsSettings::AwsSecretsManager(_) => "aws-secrets-manager",
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use super::aws_secret;
 use super::document::Section;
 use super::field::Field;
 use super::known;
 use super::provider::Providers;
 use super::secret_ref::looks_like_a_secret;
-use super::settings::{KeySettings, ProbeKind, SlotsSettings};
+use super::settings::{KeySettings, ProbeKind, SlotsSettings, TargetSettings};
 use super::target;
 use crate::error::Failure;
 use crate::rotation::evidence::Item;
@@ -65,6 +66,10 @@ pub(super) fn read(
     })?;
     let (primary_env, secondary_env) = slot_variables(&layers, name)?;
     let targets = own.field("targets").map_or(Ok(Vec::new()), |field| field.sections())?;
+    let slots_field = layers.field("slots");
+    let (slots, of_slots) = slots_field.as_ref().map_or(Ok((SlotsSettings::File, None)), slots)?;
+    let targets_at: Vec<_> =
+        of_slots.iter().map(|_| own.at).chain(targets.iter().map(|target| target.at)).collect();
     let settings = KeySettings {
         name: name.to_owned(),
         provider: providers.of_key(&provider)?,
@@ -76,7 +81,7 @@ pub(super) fn read(
         revoke_scope: layers.prose("revoke_scope")?,
         primary_env,
         secondary_env,
-        slots: layers.field("slots").map_or(Ok(SlotsSettings::File), |field| slots(&field))?,
+        slots,
         probe: layers.field("probe").map_or(Ok(ProbeKind::Models), |field| probe(&field))?,
         probe_model: layers.prose("probe_model")?,
         probe_attempts: layers.field("probe_attempts").map_or(Ok(PROBE_ATTEMPTS), |field| field.count())?,
@@ -95,13 +100,17 @@ pub(super) fn read(
         revoke_timeout: layers.positive_duration("revoke_timeout", REVOKE_TIMEOUT)?,
         manual_revoke_wait: layers.duration("manual_revoke_wait", MANUAL_REVOKE_WAIT)?,
         lock_wait: layers.duration("lock_wait", LOCK_WAIT)?,
-        targets: targets.iter().map(target::read).collect::<Result<_, _>>()?,
+        targets: of_slots
+            .map(Ok)
+            .into_iter()
+            .chain(targets.iter().map(target::read))
+            .collect::<Result<_, _>>()?,
     };
     Ok(ReadKey {
         settings,
         at: own.at,
         grace_at: layers.field("grace").map_or(own.at, |field| field.at),
-        targets_at: targets.iter().map(|target| target.at).collect(),
+        targets_at,
     })
 }
 
@@ -179,14 +188,24 @@ fn default_variable(name: &str, suffix: &str) -> String {
     format!("{prefix}{stem}_{suffix}")
 }
 
-fn slots(field: &Field<'_>) -> Result<SlotsSettings, Failure> {
+/// The slots, and the target that they bring with them.
+fn slots(field: &Field<'_>) -> Result<(SlotsSettings, Option<TargetSettings>), Failure> {
     let section = field.section()?;
     let kind = section
         .field("type")
         .ok_or_else(|| section.failure("`slots` has no `type`", "write slots = { type = \"file\" }"))?
         .choice(known::SLOTS_TYPES)?;
-    section.deny_unknown(known::SLOTS)?;
-    Ok(if kind == "env" { SlotsSettings::Env } else { SlotsSettings::File })
+    section.deny_unknown(if kind == "aws-secrets-manager" { known::AWS_SLOTS } else { known::SLOTS })?;
+    Ok(match kind {
+        "env" => (SlotsSettings::Env, None),
+        "aws-secrets-manager" => {
+            let secret = aws_secret::read(&section)?;
+            let refresh = section.field("refresh").map_or(Ok(Duration::ZERO), |field| field.duration())?;
+            let target = target::of_slots(&secret, refresh);
+            (SlotsSettings::AwsSecretsManager(secret), Some(target))
+        }
+        _ => (SlotsSettings::File, None),
+    })
 }
 
 fn probe(field: &Field<'_>) -> Result<ProbeKind, Failure> {

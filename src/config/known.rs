@@ -39,10 +39,17 @@ pub const PROVIDERS: &[&str] = &["anthropic"];
 pub const ANTHROPIC: &[&str] = &["base_url", "admin_key", "timeout", "propagation"];
 
 /// Types of `slots`.
-pub const SLOTS_TYPES: &[&str] = &["file", "env"];
+pub const SLOTS_TYPES: &[&str] = &["file", "env", "aws-secrets-manager"];
 
-/// Fields of `slots`.
+/// Fields of `slots` of the types `file` and `env`.
 pub const SLOTS: &[&str] = &["type"];
+
+/// Fields of `slots` of the type `aws-secrets-manager`.
+pub const AWS_SLOTS: &[&str] =
+    &["type", "refresh", "secret_id", "json_key", "json_keys", "region", "profile", "endpoint_url"];
+
+/// Fields of `json_keys`.
+pub const JSON_KEYS: &[&str] = &["access_key_id", "secret_access_key"];
 
 /// Types of a target.
 pub const TARGET_TYPES: &[&str] = &["dotenv", "file", "command", "aws-secrets-manager"];
@@ -58,7 +65,7 @@ pub const COMMAND: &[&str] = &["type", "name", "refresh", "command", "read_back"
 
 /// Fields of a target of type `aws-secrets-manager`.
 pub const AWS_SECRETS_MANAGER: &[&str] =
-    &["type", "name", "refresh", "secret_id", "json_key", "region", "profile", "endpoint_url"];
+    &["type", "name", "refresh", "secret_id", "json_key", "json_keys", "region", "profile", "endpoint_url"];
 
 /// Where a field that stands in the wrong place belongs.
 pub(super) fn home_of(field: &str) -> Option<&'static str> {

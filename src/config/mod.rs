@@ -5,6 +5,7 @@
 //! with the line, the reason and what to write instead. No message repeats the text of a line, which
 //! may hold a key that somebody pasted there.
 
+mod aws_secret;
 mod check;
 mod command_output;
 mod document;
@@ -30,7 +31,8 @@ pub use file::find;
 pub use nearest::nearest;
 pub use secret_ref::{NotAReference, Origin, SecretReference, looks_like_a_secret};
 pub use settings::{
-    AnthropicSettings, KeySettings, ProbeKind, ProviderSettings, SlotsSettings, TargetKind, TargetSettings,
+    AnthropicSettings, AwsSecretSettings, KeySettings, ProbeKind, ProviderSettings, SlotsSettings,
+    TargetKind, TargetSettings, ValueAt,
 };
 
 use crate::error::Failure;

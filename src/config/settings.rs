@@ -95,12 +95,14 @@ pub struct AnthropicSettings {
 }
 
 /// Where a key's two values live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SlotsSettings {
     /// Files of mode 0600 under `<state>/slots`.
     File,
     /// The two variables, filled by a person.
     Env,
+    /// Two versions of a secret, which is the key's first target as well.
+    AwsSecretsManager(AwsSecretSettings),
 }
 
 /// What a live ping asks for.
@@ -141,15 +143,40 @@ pub enum TargetKind {
         /// Whether the value on stdin is followed by a newline.
         stdin_newline: bool,
     },
-    /// A secret in AWS Secrets Manager.
-    AwsSecretsManager {
-        /// A name or an ARN.
-        secret_id: String,
-        /// Where the secret is a JSON document: the key of the value in it.
-        json_key: Option<String>,
-        region: Option<String>,
-        profile: Option<String>,
-        /// https, or http to this machine.
-        endpoint_url: Option<String>,
-    },
+    /// A secret in AWS Secrets Manager; with `holds_slots` the one that holds the key's slots.
+    AwsSecretsManager { secret: AwsSecretSettings, holds_slots: bool },
+}
+
+/// A secret in AWS Secrets Manager, and where in it the value is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsSecretSettings {
+    /// A name or an ARN.
+    pub secret_id: String,
+    pub value_at: ValueAt,
+    pub region: Option<String>,
+    pub profile: Option<String>,
+    /// https, or http to this machine.
+    pub endpoint_url: Option<String>,
+}
+
+/// Where in a secret the value is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ValueAt {
+    /// The text is the value.
+    Whole,
+    /// Under this key of a JSON document.
+    JsonKey(String),
+    /// A pair, under two keys of a JSON document.
+    JsonKeys { access_key_id: String, secret_access_key: String },
+}
+
+impl ValueAt {
+    /// The keys that hold it; two values that have one in common write over each other.
+    pub fn keys(&self) -> Vec<&str> {
+        match self {
+            ValueAt::Whole => Vec::new(),
+            ValueAt::JsonKey(key) => vec![key],
+            ValueAt::JsonKeys { access_key_id, secret_access_key } => vec![access_key_id, secret_access_key],
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::document::Document;
 use super::key::ReadKey;
-use super::settings::{TargetKind, TargetSettings};
+use super::settings::{AwsSecretSettings, TargetKind, TargetSettings};
 use crate::error::Failure;
 use crate::rotation::credential::TargetId;
 
@@ -24,7 +24,8 @@ pub(super) fn check(document: &Document<'_>, keys: &[ReadKey], look: bool) -> Re
     for target in &all {
         let clash = match &target.settings.kind {
             TargetKind::Command { command, .. } => commands.insert(command, target),
-            TargetKind::AwsSecretsManager { secret_id, region, profile, endpoint_url, .. } => {
+            TargetKind::AwsSecretsManager { secret, .. } => {
+                let AwsSecretSettings { secret_id, region, profile, endpoint_url, .. } = secret;
                 let here = secrets.entry((secret_id, region, profile, endpoint_url)).or_default();
                 let clash = here.iter().copied().find(|other| overlap(other.settings, target.settings));
                 here.push(target);
@@ -66,9 +67,12 @@ fn overlap(one: &TargetSettings, other: &TargetSettings) -> bool {
             one == other
         }
         (
-            TargetKind::AwsSecretsManager { json_key: Some(one), .. },
-            TargetKind::AwsSecretsManager { json_key: Some(other), .. },
-        ) => one == other,
+            TargetKind::AwsSecretsManager { secret: one, .. },
+            TargetKind::AwsSecretsManager { secret: other, .. },
+        ) => {
+            let (one, other) = (one.value_at.keys(), other.value_at.keys());
+            one.is_empty() || other.is_empty() || one.iter().any(|key| other.contains(key))
+        }
         _ => true,
     }
 }

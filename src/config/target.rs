@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use super::aws_secret;
 use super::document::Section;
 use super::field::Field;
 use super::known;
-use super::provider::base_url;
-use super::settings::{TargetKind, TargetSettings};
+use super::settings::{AwsSecretSettings, TargetKind, TargetSettings};
 use crate::error::Failure;
 use crate::rotation::credential::TargetId;
 use crate::secret::Fingerprint;
@@ -31,7 +31,7 @@ pub(super) fn read(section: &Section<'_>) -> Result<TargetSettings, Failure> {
         }
         "aws-secrets-manager" => {
             section.deny_unknown(known::AWS_SECRETS_MANAGER)?;
-            aws_secrets_manager(section)?
+            TargetKind::AwsSecretsManager { secret: aws_secret::read(section)?, holds_slots: false }
         }
         _ => {
             section.deny_unknown(known::COMMAND)?;
@@ -43,23 +43,18 @@ pub(super) fn read(section: &Section<'_>) -> Result<TargetSettings, Failure> {
     Ok(TargetSettings { id: id(&kind, name.as_deref()), name, refresh, kind })
 }
 
+/// The target that slots in a secret bring with them: consumers read that secret.
+pub(super) fn of_slots(secret: &AwsSecretSettings, refresh: Duration) -> TargetSettings {
+    let kind = TargetKind::AwsSecretsManager { secret: secret.clone(), holds_slots: true };
+    TargetSettings { id: id(&kind, None), name: None, refresh, kind }
+}
+
 fn command(section: &Section<'_>) -> Result<TargetKind, Failure> {
     Ok(TargetKind::Command {
         command: wanted(section, "command", "command = [\"/usr/local/bin/push-key\"]")?.command()?,
         read_back: section.field("read_back").map(|field| field.command()).transpose()?,
         timeout: section.field("timeout").map_or(Ok(COMMAND_TIMEOUT), |field| field.positive_duration())?,
         stdin_newline: section.field("stdin_newline").map_or(Ok(false), |field| field.flag())?,
-    })
-}
-
-fn aws_secrets_manager(section: &Section<'_>) -> Result<TargetKind, Failure> {
-    let text = |name| section.field(name).map(|field| field.text().map(str::to_owned)).transpose();
-    Ok(TargetKind::AwsSecretsManager {
-        secret_id: wanted(section, "secret_id", "secret_id = \"publish/anthropic\"")?.text()?.to_owned(),
-        json_key: text("json_key")?,
-        region: text("region")?,
-        profile: text("profile")?,
-        endpoint_url: section.field("endpoint_url").map(|field| base_url(&field)).transpose()?,
     })
 }
 
@@ -78,10 +73,11 @@ fn id(kind: &TargetKind, name: Option<&str>) -> TargetId {
         TargetKind::Command { command, .. } => {
             format!("command:{}", name.map_or_else(|| command_line(command), str::to_owned))
         }
-        TargetKind::AwsSecretsManager { secret_id, json_key, .. } => {
-            let place = match json_key {
-                Some(json_key) => format!("{secret_id}#{json_key}"),
-                None => secret_id.clone(),
+        TargetKind::AwsSecretsManager { secret, .. } => {
+            let keys = secret.value_at.keys().join("+");
+            let place = match keys.as_str() {
+                "" => secret.secret_id.clone(),
+                keys => format!("{}#{keys}", secret.secret_id),
             };
             format!("aws-secrets-manager:{}", name.unwrap_or(&place))
         }

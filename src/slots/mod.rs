@@ -1,5 +1,6 @@
 //! Where a key's two overlapping values live: the port, and one file per kind of place.
 
+pub mod aws_secrets_manager;
 pub mod env;
 pub mod file;
 

@@ -336,7 +336,7 @@ fn why_taken_back(drive: &Drive<'_, '_>, fingerprint: Fingerprint) -> String {
     }
 }
 
-fn slot_failure(error: SlotError, exit: ExitCode) -> Failure {
+pub(super) fn slot_failure(error: SlotError, exit: ExitCode) -> Failure {
     let failure = Failure::new(exit, error.message.clone(), error.remedy.clone());
     match &error.source {
         Some(source) => failure.caused_by(source),

@@ -1,5 +1,6 @@
 //! `rotate adopt`: records and stores today's live credential; changes nothing outside.
 
+use super::act;
 use super::locked_state::decode_record;
 use super::operation::{self, Errand, Report};
 use super::ports::Ports;
@@ -35,26 +36,30 @@ pub async fn adopt(ports: &Ports, value: Secret, dry_run: bool) -> Result<Report
 /// written over.
 async fn slot_for(ports: &Ports, value: &Secret) -> Result<SlotName, Failure> {
     let slots = &*ports.slots;
-    let mut empty = None;
+    let (mut empty, mut broken) = (None, None);
     for slot in [SlotName::Primary, SlotName::Secondary] {
         match slots.read(slot).await {
             Ok(Some(placed)) if placed.same_as(value) => return Ok(slot),
             Ok(None) => empty = empty.or(Some(slot)),
-            Ok(Some(_)) | Err(_) => {}
+            Ok(Some(_)) => {}
+            Err(error) => broken = broken.or(Some(error)),
         }
     }
+    if let Some(slot) = empty.filter(|_| !slots.placed_by_person()) {
+        return Ok(slot);
+    }
     let (primary, secondary) = (slots.location(SlotName::Primary), slots.location(SlotName::Secondary));
-    match empty {
-        Some(slot) if !slots.placed_by_person() => Ok(slot),
-        _ if slots.placed_by_person() => Err(Failure::new(
+    Err(match broken {
+        _ if slots.placed_by_person() => Failure::new(
             ExitCode::Person,
             "neither slot holds the given value",
             format!("place it in the {primary} or the {secondary} and run the command again"),
-        )),
-        _ => Err(Failure::new(
+        ),
+        Some(error) => act::slot_failure(error, ExitCode::State),
+        None => Failure::new(
             ExitCode::State,
             "both slots hold other values, and no state says what they are",
             format!("look whether they are still needed, then move {primary} or {secondary} away"),
-        )),
-    }
+        ),
+    })
 }

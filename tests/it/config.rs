@@ -281,7 +281,7 @@ fn a_key_overrides_the_defaults_and_takes_the_rest_from_them() {
     assert_eq!((key("a").grace, key("b").grace), (240 * MINUTE, 180 * MINUTE));
     assert_eq!(key("a").owner.as_deref(), Some("all"));
     assert_eq!(key("b").owner.as_deref(), Some("b"));
-    assert_eq!((key("a").slots, key("b").slots), (SlotsSettings::Env, SlotsSettings::File));
+    assert_eq!((&key("a").slots, &key("b").slots), (&SlotsSettings::Env, &SlotsSettings::File));
     assert_eq!(key("2c").primary_env, "KEY_2C_PRIMARY");
     assert_eq!(key("2c").probe_attempts, 5);
 }
@@ -778,7 +778,7 @@ fn a_command_that_fails_says_its_last_line_and_exits_21() {
 fn the_reference_names_every_field_and_its_example_loads() {
     let text = include_str!("../../docs/reference/configuration.md");
     use config::known;
-    let targets = [known::DOTENV, known::FILE, known::COMMAND, known::AWS_SECRETS_MANAGER].concat();
+    let targets = [known::DOTENV, known::FILE, known::COMMAND, known::AWS_SECRETS_MANAGER, known::AWS_SLOTS].concat();
     let names = [known::TOP_LEVEL, known::KEY, known::ANTHROPIC, &targets];
     for name in names.concat() {
         assert!(text.contains(&format!("| `{name}` |")), "`{name}` has no row");

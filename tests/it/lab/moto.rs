@@ -61,6 +61,17 @@ impl Moto {
     /// One call that must succeed.
     #[track_caller]
     pub fn call(&self, operation: &str, input: Value) -> Value {
+        let (status, answer) = self.ask(operation, &input);
+        assert!(status == "200", "{operation}: {answer}");
+        serde_json::from_str(&answer).unwrap()
+    }
+
+    /// Whether one call is refused.
+    pub fn refuses(&self, operation: &str, input: Value) -> bool {
+        self.ask(operation, &input).0.starts_with('4')
+    }
+
+    fn ask(&self, operation: &str, input: &Value) -> (String, String) {
         let body = input.to_string();
         let scope = format!("x/20260101/{REGION}/secretsmanager/aws4_request");
         let mut stream = TcpStream::connect(self.address).unwrap();
@@ -77,8 +88,7 @@ impl Moto {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.split(' ').nth(1) == Some("200"), "{operation}: {answer}");
-        serde_json::from_str(body).unwrap()
+        (head.split(' ').nth(1).unwrap_or_default().to_owned(), body.to_owned())
     }
 
     #[track_caller]
@@ -123,8 +133,17 @@ impl Moto {
 }
 
 fn program() -> PathBuf {
+    installed("moto_server")
+}
+
+/// A Python that has `boto3`.
+pub fn python() -> PathBuf {
+    installed("python")
+}
+
+fn installed(program: &str) -> PathBuf {
     // Beside the build, where ./scripts/test puts it.
-    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("moto/bin/moto_server")
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("moto/bin").join(program)
 }
 
 impl Lab {

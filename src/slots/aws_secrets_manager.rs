@@ -1,0 +1,162 @@
+//! Both values of a key in one secret of AWS Secrets Manager.
+
+use std::rc::Rc;
+
+use async_trait::async_trait;
+
+use super::{Purpose, SlotError, Slots};
+use crate::aws::secrets_manager::{CURRENT, PENDING};
+use crate::aws::{AwsError, Fault, SecretDocument};
+use crate::crash;
+use crate::rotation::credential::{Placement, SlotName};
+use crate::secret::{Fingerprint, Secret};
+
+/// Both values of a key in one secret, each in a version with a label of its own.
+///
+/// Consumers read the same secret, under AWSCURRENT: so these slots bring a target with them, the same
+/// [`SecretDocument`], whose write moves that label. A staged value waits under AWSPENDING, where rotation by
+/// AWS's own rules keeps it, too; the retiring one is left under AWSPREVIOUS. Its slot's label keeps it
+/// readable when AWSPREVIOUS moves on.
+///
+/// A staged version is the current one with the value's own bytes replaced. Its id follows from rotation,
+/// value and that current version, so that a stage which is run again after a crash finds it.
+///
+/// # Caveats
+/// AWS keeps the text of a version until a while after its last label is gone: `erase` takes the labels, so
+/// that nobody comes across the value, and cannot do more.
+pub struct AwsSecretsManagerSlots {
+    document: Rc<SecretDocument>,
+}
+
+impl AwsSecretsManagerSlots {
+    /// Connects to nothing yet.
+    pub fn new(document: Rc<SecretDocument>) -> Self {
+        Self { document }
+    }
+
+    fn label(&self, slot: SlotName) -> String {
+        self.document.slot_label(slot.name())
+    }
+
+    /// The version that consumers read bears the slot's label, too.
+    async fn adopt(&self, slot: SlotName, value: &Secret) -> Result<Placement, AwsError> {
+        let before = self.document.describe().await?;
+        let current = self.document.current().await?;
+        let secret_id = self.document.secret_id();
+        if self.document.content().with_value(secret_id, &current.text, value)?.is_some() {
+            return Err(AwsError::new(
+                Fault::Named,
+                format!("consumers of the secret {secret_id} read another value than the given one"),
+                format!("adopt what they use: `--from {}`", self.reference()),
+            ));
+        }
+        self.mark(slot, before.holder(&self.label(slot)), &current.version_id).await?;
+        Ok(Placement { place: self.document.place(&before)?, version: Some(current.version_id) })
+    }
+
+    async fn stage(&self, slot: SlotName, value: &Secret, rotation_id: &str) -> Result<Placement, AwsError> {
+        let before = self.document.describe().await?;
+        let place = self.document.place(&before)?;
+        let current = self.document.current().await?;
+        let text = self.document.content().with_value(self.document.secret_id(), &current.text, value)?;
+        let version = match text {
+            // Somebody has put it there already.
+            None => current.version_id,
+            Some(text) => {
+                let token = self.document.token(rotation_id, value, &current.version_id);
+                self.document.put(&before, &token, &text, value).await?;
+                token
+            }
+        };
+        crash::point("a version is staged");
+        self.mark(slot, before.holder(&self.label(slot)), &version).await?;
+        Ok(Placement { place, version: Some(version) })
+    }
+
+    /// Gives a version the slot's label.
+    async fn mark(&self, slot: SlotName, holder: Option<&str>, version: &str) -> Result<(), AwsError> {
+        let label = self.label(slot);
+        if holder == Some(version) || self.document.move_label(&label, holder, Some(version)).await? {
+            return Ok(());
+        }
+        Err(AwsError::new(
+            Fault::Passing,
+            format!("somebody else moved the label {label} of the secret {}", self.document.secret_id()),
+            "run the same command again; two operators rotate one key only with one state directory",
+        ))
+    }
+
+    async fn take_away(&self, slot: SlotName, fingerprint: Fingerprint) -> Result<(), AwsError> {
+        let label = self.label(slot);
+        let Some(held) = self.document.labelled(&label).await? else { return Ok(()) };
+        let value = self.document.content().value_in(self.document.secret_id(), &held.text)?;
+        if Fingerprint::of(value.as_bytes()) != fingerprint {
+            return Ok(());
+        }
+        let described = self.document.describe().await?;
+        let labels = described.labels(&held.version_id);
+        let bears = |wanted: &str| labels.iter().any(|label| label == wanted);
+        if bears(PENDING) && !bears(CURRENT) {
+            self.document.move_label(PENDING, Some(&held.version_id), None).await?;
+            crash::point("the value is not pending any more");
+        }
+        self.document.move_label(&label, Some(&held.version_id), None).await?;
+        Ok(())
+    }
+
+    fn reference(&self) -> String {
+        match self.document.content().part() {
+            Some(part) => format!("aws-sm:{}#{part}", self.document.secret_id()),
+            None => format!("aws-sm:{}", self.document.secret_id()),
+        }
+    }
+}
+
+#[async_trait(?Send)]
+impl Slots for AwsSecretsManagerSlots {
+    fn location(&self, slot: SlotName) -> String {
+        format!("secret {} under the label {}", self.document.secret_id(), self.label(slot))
+    }
+
+    fn needs_runtime(&self) -> bool {
+        true
+    }
+
+    fn pin(&self, place: &str) {
+        self.document.pin(place);
+    }
+
+    async fn read(&self, slot: SlotName) -> Result<Option<Secret>, SlotError> {
+        let Some(held) = self.document.labelled(&self.label(slot)).await? else { return Ok(None) };
+        let value = self.document.content().value_in(self.document.secret_id(), &held.text)?;
+        let value = Secret::from_bytes(value.as_bytes().to_vec()).map_err(|malformed| SlotError {
+            message: format!("the {} holds no key: {malformed}", self.location(slot)),
+            remedy: malformed.remedy().to_owned(),
+            source: None,
+        })?;
+        Ok(Some(value))
+    }
+
+    async fn write(
+        &self,
+        slot: SlotName,
+        value: &Secret,
+        purpose: Purpose<'_>,
+    ) -> Result<Option<Placement>, SlotError> {
+        let placement = match purpose {
+            Purpose::Adopted => self.adopt(slot, value).await,
+            Purpose::Staged { rotation_id } => self.stage(slot, value, rotation_id).await,
+        };
+        Ok(Some(placement?))
+    }
+
+    async fn erase(&self, slot: SlotName, fingerprint: Fingerprint) -> Result<(), SlotError> {
+        Ok(self.take_away(slot, fingerprint).await?)
+    }
+}
+
+impl From<AwsError> for SlotError {
+    fn from(error: AwsError) -> Self {
+        SlotError { message: error.message, remedy: error.remedy, source: None }
+    }
+}
