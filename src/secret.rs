@@ -48,6 +48,14 @@ impl Secret {
         self.0.expose_secret()
     }
 
+    /// The two halves of a pair such as `ACCESS_KEY_ID:SECRET_ACCESS_KEY`, split at the first colon; `None` where
+    /// there are none.
+    pub fn halves(&self) -> Option<(Secret, Secret)> {
+        let (first, second) = self.expose().split_once(':')?;
+        let half = |text: &str| Secret::from_text(text.to_owned()).ok();
+        Some((half(first)?, half(second)?))
+    }
+
     /// The first 16 hex digits of the SHA-256 of the value.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(self.expose().as_bytes())

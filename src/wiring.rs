@@ -21,6 +21,7 @@ use crate::error::Failure;
 use crate::http;
 use crate::provider::Provider;
 use crate::provider::anthropic::{self, Anthropic};
+use crate::provider::aws_iam::AwsIam;
 use crate::provider::probe::ProbeSettings;
 use crate::rotation::grace::GracePolicy;
 use crate::rotation::plan::{HeldElsewhere, Policy};
@@ -195,6 +196,15 @@ fn provider(
             let adapter = anthropic::Settings { base_url: settings.base_url.clone(), probe };
             Ok(Box::new(Anthropic::new(http, Rc::clone(&surroundings.clock), adapter, admin_key)))
         }
+        ProviderSettings::AwsIam(settings) => {
+            let user = key.iam_user.clone().unwrap_or_default();
+            let aws = aws::Settings {
+                region: settings.region.clone(),
+                profile: settings.profile.clone(),
+                endpoint_url: settings.endpoint_url.clone(),
+            };
+            Ok(Box::new(AwsIam::new(user, aws)))
+        }
     }
 }
 
@@ -226,8 +236,8 @@ fn target(
 ) -> Box<dyn Target> {
     let locks = state_directory.join("targets");
     match &settings.kind {
-        TargetKind::Dotenv { path, variable } => {
-            Box::new(DotenvTarget::new(path.clone(), variable.clone(), locks))
+        TargetKind::Dotenv { path, variables } => {
+            Box::new(DotenvTarget::new(path.clone(), variables.clone(), locks))
         }
         TargetKind::File { path } => Box::new(FileTarget::new(path.clone(), locks)),
         TargetKind::Command { command, read_back, timeout, stdin_newline } => {
@@ -256,8 +266,9 @@ fn secret_variables(config: &Config, more: &[String]) -> Vec<String> {
     for key in config.keys.values() {
         names.push(key.primary_env.clone());
         names.push(key.secondary_env.clone());
-        let ProviderSettings::Anthropic(settings) = &key.provider;
-        if let Some(SecretReference::Environment(name)) = &settings.admin_key {
+        if let ProviderSettings::Anthropic(settings) = &key.provider
+            && let Some(SecretReference::Environment(name)) = &settings.admin_key
+        {
             names.push(name.clone());
         }
     }

@@ -34,6 +34,11 @@ impl AwsError {
         Self { fault, message: message.into(), remedy: remedy.into() }
     }
 
+    /// Something that may pass, in words of the caller's own.
+    pub(super) fn passing(message: &str) -> Self {
+        Self::new(Fault::Passing, message, "run the same command again; report it if it stays")
+    }
+
     pub(super) fn no_region() -> Self {
         Self::new(
             Fault::Named,
@@ -71,7 +76,8 @@ impl AwsError {
 #[derive(Clone, Copy)]
 pub(super) struct Call<'c> {
     pub action: &'static str,
-    pub secret_id: &'c str,
+    /// A secret or a user, by its name.
+    pub subject: &'c str,
     pub region: &'c str,
     /// The profile that was asked for.
     pub profile: Option<&'c str>,
@@ -106,11 +112,11 @@ impl Call<'_> {
             "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" | "NotAuthorized" => self.denied(),
             "DecryptionFailure" | "EncryptionFailure" => self.kms(message),
             "ResourceNotFoundException" if has("staging label") || has("VersionId") => {
-                AwsError::no_current_version(self.secret_id)
+                AwsError::no_current_version(self.subject)
             }
             "ResourceNotFoundException" => self.not_found(),
             "InvalidRequestException" if has("deletion") || has("deleted") => {
-                AwsError::scheduled_for_deletion(self.secret_id)
+                AwsError::scheduled_for_deletion(self.subject)
             }
             "ExpiredTokenException" | "ExpiredToken" => self.credentials(
                 "the AWS credentials have expired",
@@ -135,20 +141,20 @@ impl Call<'_> {
             "ThrottlingException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded"
             | "LimitExceededException" => AwsError::new(
                 Fault::Passing,
-                format!("AWS throttles {} on {}", self.action, self.secret_id),
+                format!("AWS throttles {} on {}", self.action, self.subject),
                 "run the same command again in some minutes; a secret takes one new version in ten minutes for \
                  long",
             ),
             "InternalServiceError" | "InternalFailure" | "ServiceUnavailable" | "ServiceUnavailableException" => {
                 AwsError::new(
                     Fault::Passing,
-                    format!("AWS failed in {} on {} ({code})", self.action, self.secret_id),
+                    format!("AWS failed in {} on {} ({code})", self.action, self.subject),
                     "run the same command again in a moment",
                 )
             }
             _ => AwsError::new(
                 Fault::Refused,
-                format!("AWS refused {} on {} ({}): {message}", self.action, self.secret_id, clean(code, &[])),
+                format!("AWS refused {} on {} ({}): {message}", self.action, self.subject, clean(code, &[])),
                 "mend what the message names, then run the same command again",
             ),
         }
@@ -157,9 +163,9 @@ impl Call<'_> {
     fn denied(&self) -> AwsError {
         AwsError::new(
             Fault::Refused,
-            format!("AWS denies {} on {}", self.action, self.secret_id),
+            format!("AWS denies {} on {}", self.action, self.subject),
             format!(
-                "allow {} on this secret for the identity that `aws sts get-caller-identity` names; the whole \
+                "allow {} on it for the identity that `aws sts get-caller-identity` names; the whole \
                  policy is in docs/guides/aws-policies.md",
                 self.action
             ),
@@ -169,14 +175,14 @@ impl Call<'_> {
     fn kms(&self, message: &str) -> AwsError {
         AwsError::new(
             Fault::Refused,
-            format!("AWS could not use the encryption key of {}: {message}", self.secret_id),
+            format!("AWS could not use the encryption key of {}: {message}", self.subject),
             "allow kms:Decrypt and kms:GenerateDataKey on the key that `aws secretsmanager describe-secret` \
              names, and see that it is enabled",
         )
     }
 
     fn not_found(&self) -> AwsError {
-        let Self { secret_id, region, .. } = self;
+        let Self { subject: secret_id, region, .. } = self;
         AwsError::new(
             Fault::Named,
             format!("there is no secret {secret_id} in {region}"),
@@ -195,7 +201,7 @@ impl Call<'_> {
     }
 
     fn credentials(&self, message: &str, remedy: &str) -> AwsError {
-        AwsError::new(Fault::Refused, format!("{message} ({} on {})", self.action, self.secret_id), remedy)
+        AwsError::new(Fault::Refused, format!("{message} ({} on {})", self.action, self.subject), remedy)
     }
 
     /// There is no answer, or none that can be read.
@@ -226,7 +232,7 @@ impl Call<'_> {
         }
         AwsError::new(
             Fault::Passing,
-            format!("AWS did not answer {} on {} in {}: {chain}", self.action, self.secret_id, self.region),
+            format!("AWS did not answer {} on {} in {}: {chain}", self.action, self.subject, self.region),
             "check the network and the region, then run the same command again",
         )
     }

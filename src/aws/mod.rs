@@ -1,31 +1,37 @@
 //! AWS by the vendor's own SDK, linked slim: how a client is made, and the few calls that are used.
 //!
-//! The SDK is touched by [`connect`] and nothing before it: who never connects never pays. Its own chain
+//! The SDK is touched by [`connect`] and [`connect_iam`] and nothing before them: who never connects never pays. Its own chain
 //! finds credentials, region and profile. It follows no redirect and takes no proxy from the environment.
 
 pub mod content;
 mod error;
+pub mod iam;
 pub mod json_member;
 mod plain_text;
 mod secret_document;
 pub mod secrets_manager;
+pub mod sts;
 
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{AppName, BehaviorVersion, Region};
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 pub use content::Content;
 pub use error::{AwsError, Fault};
+pub use iam::Iam;
 pub use secret_document::SecretDocument;
 pub use secrets_manager::SecretsManager;
+pub use sts::Sts;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(10);
 const CALL_LIMIT: Duration = Duration::from_secs(30);
 const READ_ATTEMPTS: u32 = 3;
+/// Where IAM signs requests of those who name no region (AWS: "IAM endpoints and quotas").
+const HOME_REGION: &str = "us-east-1";
 
 /// Where and as whom; what is not set is found by the SDK's own chain (environment, profile, machine).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,6 +52,44 @@ pub struct Settings {
 /// # Errors
 /// No region, anywhere.
 pub async fn connect(settings: &Settings) -> Result<SecretsManager, AwsError> {
+    let config = found(settings).await;
+    let Some(region) = config.region().map(ToString::to_string) else { return Err(AwsError::no_region()) };
+    let client = |retries: RetryConfig| {
+        let builder = aws_sdk_secretsmanager::config::Builder::from(&config);
+        let builder = builder.retry_config(retries).interceptor(plain_text::NotToOthers);
+        aws_sdk_secretsmanager::Client::from_conf(builder.build())
+    };
+    Ok(SecretsManager::new(
+        client(RetryConfig::standard().with_max_attempts(READ_ATTEMPTS)),
+        client(RetryConfig::disabled()),
+        region,
+        profile(settings),
+    ))
+}
+
+/// Clients of IAM and STS, with the guarantees of [`connect`]. IAM is the same in every region, so without one it
+/// is asked in [`HOME_REGION`].
+pub async fn connect_iam(settings: &Settings) -> (Iam, Sts) {
+    let config = found(settings).await;
+    let region = config.region().map_or_else(|| HOME_REGION.to_owned(), ToString::to_string);
+    let client = |retries: RetryConfig| {
+        let builder = aws_sdk_iam::config::Builder::from(&config).region(Region::new(region.clone()));
+        let builder = builder.retry_config(retries).interceptor(plain_text::NotToOthers);
+        aws_sdk_iam::Client::from_conf(builder.build())
+    };
+    let iam = Iam::new(
+        client(RetryConfig::standard().with_max_attempts(READ_ATTEMPTS)),
+        client(RetryConfig::disabled()),
+        region.clone(),
+        profile(settings),
+    );
+    let sts = aws_sdk_sts::config::Builder::from(&config).region(Region::new(region.clone()));
+    let sts = sts.retry_config(RetryConfig::disabled()).interceptor(plain_text::NotToOthers);
+    (iam, Sts::new(sts, region))
+}
+
+/// What the SDK's own chain finds, under our limits.
+async fn found(settings: &Settings) -> SdkConfig {
     let http =
         aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let limits = TimeoutConfig::builder()
@@ -66,17 +110,9 @@ pub async fn connect(settings: &Settings) -> Result<SecretsManager, AwsError> {
     if let Some(endpoint_url) = &settings.endpoint_url {
         loader = loader.endpoint_url(endpoint_url);
     }
-    let config = loader.load().await;
-    let Some(region) = config.region().map(ToString::to_string) else { return Err(AwsError::no_region()) };
-    let client = |retries: RetryConfig| {
-        let builder = aws_sdk_secretsmanager::config::Builder::from(&config);
-        let builder = builder.retry_config(retries).interceptor(plain_text::NotToOthers);
-        aws_sdk_secretsmanager::Client::from_conf(builder.build())
-    };
-    Ok(SecretsManager::new(
-        client(RetryConfig::standard().with_max_attempts(READ_ATTEMPTS)),
-        client(RetryConfig::disabled()),
-        region,
-        settings.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok()),
-    ))
+    loader.load().await
+}
+
+fn profile(settings: &Settings) -> Option<String> {
+    settings.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok())
 }

@@ -62,7 +62,7 @@ impl SecretsManager {
     }
 
     fn call<'c>(&'c self, action: &'static str, secret_id: &'c str, value: Option<&'c Secret>) -> Call<'c> {
-        Call { action, secret_id, region: &self.region, profile: self.profile.as_deref(), value }
+        Call { action, subject: secret_id, region: &self.region, profile: self.profile.as_deref(), value }
     }
 
     /// What is known of the secret, and which version bears which label.

@@ -1,8 +1,7 @@
 //! A secret in AWS Secrets Manager, as a target or as the place of a key's slots.
 
 use super::document::Section;
-use super::field::Field;
-use super::known;
+use super::pair;
 use super::provider::base_url;
 use super::settings::{AwsSecretSettings, ValueAt};
 use crate::error::Failure;
@@ -36,25 +35,13 @@ fn value_at(section: &Section<'_>) -> Result<ValueAt, Failure> {
     match (section.field("json_key"), section.field("json_keys")) {
         (None, None) => Ok(ValueAt::Whole),
         (Some(field), None) => Ok(ValueAt::JsonKey(field.text()?.to_owned())),
-        (None, Some(field)) => pair(&field),
+        (None, Some(field)) => {
+            let [access_key_id, secret_access_key] =
+                pair::read(&field, |half| half.text().map(str::to_owned))?;
+            Ok(ValueAt::JsonKeys { access_key_id, secret_access_key })
+        }
         (Some(_), Some(field)) => {
             Err(field.failure("stands beside json_key", "keep json_key for one value, json_keys for a pair"))
         }
     }
-}
-
-fn pair(field: &Field<'_>) -> Result<ValueAt, Failure> {
-    const EXAMPLE: &str = "write json_keys = { access_key_id = \"AWS_ACCESS_KEY_ID\", secret_access_key = \
-                           \"AWS_SECRET_ACCESS_KEY\" }";
-    let section = field.section()?;
-    section.deny_unknown(known::JSON_KEYS)?;
-    let half = |name| match section.field(name) {
-        Some(half) => half.text().map(str::to_owned),
-        None => Err(field.failure(format!("has no `{name}`"), EXAMPLE)),
-    };
-    let (access_key_id, secret_access_key) = (half("access_key_id")?, half("secret_access_key")?);
-    if access_key_id == secret_access_key {
-        return Err(field.failure("names one key for both halves", EXAMPLE));
-    }
-    Ok(ValueAt::JsonKeys { access_key_id, secret_access_key })
 }

@@ -8,7 +8,7 @@ use super::field::Field;
 use super::known;
 use super::provider::Providers;
 use super::secret_ref::looks_like_a_secret;
-use super::settings::{KeySettings, ProbeKind, SlotsSettings, TargetSettings};
+use super::settings::{KeySettings, ProbeKind, ProviderSettings, SlotsSettings, TargetSettings};
 use super::target;
 use crate::error::Failure;
 use crate::rotation::evidence::Item;
@@ -70,9 +70,11 @@ pub(super) fn read(
     let (slots, of_slots) = slots_field.as_ref().map_or(Ok((SlotsSettings::File, None)), slots)?;
     let targets_at: Vec<_> =
         of_slots.iter().map(|_| own.at).chain(targets.iter().map(|target| target.at)).collect();
+    let provider = providers.of_key(&provider)?;
     let settings = KeySettings {
         name: name.to_owned(),
-        provider: providers.of_key(&provider)?,
+        iam_user: iam_user(&layers, name, &provider)?,
+        provider,
         workspace: layers.prose("workspace")?,
         environment: layers.prose("environment")?,
         purpose: layers.prose("purpose")?,
@@ -140,6 +142,40 @@ impl<'d> Layers<'_, 'd> {
 
     fn positive_duration(&self, name: &str, default: Duration) -> Result<Duration, Failure> {
         self.field(name).map_or(Ok(default), |field| field.positive_duration())
+    }
+}
+
+/// The user is what tells whose keys `aws-iam` makes, lists and disables.
+fn iam_user(
+    layers: &Layers<'_, '_>,
+    name: &str,
+    provider: &ProviderSettings,
+) -> Result<Option<String>, Failure> {
+    let is_iam = matches!(provider, ProviderSettings::AwsIam(_));
+    match layers.field("iam_user") {
+        Some(field) if is_iam => {
+            if let Some(workspace) = layers.field("workspace") {
+                return Err(
+                    workspace.failure("is none of aws-iam", "remove it: iam_user says whose keys they are")
+                );
+            }
+            let user = field.text()?;
+            let allowed = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
+            if user.is_empty() || !user.chars().all(allowed) {
+                return Err(field.failure(
+                    "is no name of an IAM user",
+                    "write iam_user = \"publisher\", without its path",
+                ));
+            }
+            Ok(Some(user.to_owned()))
+        }
+        Some(field) => Err(field
+            .failure("is for keys of the provider aws-iam", "remove it, or write provider = \"aws-iam\"")),
+        None if is_iam => Err(layers.own.failure(
+            format!("the key `{name}` has no iam_user"),
+            format!("add iam_user = \"publisher\" to [keys.{name}]: the user whose access keys are rotated"),
+        )),
+        None => Ok(None),
     }
 }
 

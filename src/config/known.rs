@@ -7,6 +7,7 @@ pub const TOP_LEVEL: &[&str] = &["state", "allow_network_state", "defaults", "pr
 pub const KEY: &[&str] = &[
     "provider",
     "workspace",
+    "iam_user",
     "environment",
     "purpose",
     "owner",
@@ -33,10 +34,13 @@ pub const KEY: &[&str] = &[
 ];
 
 /// Known providers.
-pub const PROVIDERS: &[&str] = &["anthropic"];
+pub const PROVIDERS: &[&str] = &["anthropic", "aws-iam"];
 
 /// Fields of `[providers.anthropic]`.
 pub const ANTHROPIC: &[&str] = &["base_url", "admin_key", "timeout", "propagation"];
+
+/// Fields of `[providers.aws-iam]`.
+pub const AWS_IAM: &[&str] = &["region", "profile", "endpoint_url", "propagation"];
 
 /// Types of `slots`.
 pub const SLOTS_TYPES: &[&str] = &["file", "env", "aws-secrets-manager"];
@@ -48,14 +52,14 @@ pub const SLOTS: &[&str] = &["type"];
 pub const AWS_SLOTS: &[&str] =
     &["type", "refresh", "secret_id", "json_key", "json_keys", "region", "profile", "endpoint_url"];
 
-/// Fields of `json_keys`.
-pub const JSON_KEYS: &[&str] = &["access_key_id", "secret_access_key"];
+/// Fields of `json_keys` and `variables`.
+pub const PAIR: &[&str] = &["access_key_id", "secret_access_key"];
 
 /// Types of a target.
 pub const TARGET_TYPES: &[&str] = &["dotenv", "file", "command", "aws-secrets-manager"];
 
 /// Fields of a target of type `dotenv`.
-pub const DOTENV: &[&str] = &["type", "name", "refresh", "path", "variable"];
+pub const DOTENV: &[&str] = &["type", "name", "refresh", "path", "variable", "variables"];
 
 /// Fields of a target of type `file`.
 pub const FILE: &[&str] = &["type", "name", "refresh", "path"];
@@ -73,7 +77,7 @@ pub(super) fn home_of(field: &str) -> Option<&'static str> {
         Some("[keys.NAME], as [[keys.NAME.targets]]")
     } else if KEY.contains(&field) {
         Some("[keys.NAME] or [defaults]")
-    } else if ANTHROPIC.contains(&field) {
+    } else if ANTHROPIC.contains(&field) || field == "propagation" {
         Some("[providers.NAME]")
     } else if [DOTENV, COMMAND, AWS_SECRETS_MANAGER].iter().any(|fields| fields.contains(&field)) {
         Some("[[keys.NAME.targets]]")

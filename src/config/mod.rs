@@ -16,6 +16,7 @@ mod file;
 mod key;
 pub mod known;
 mod nearest;
+mod pair;
 mod provider;
 mod secret_ref;
 mod secret_source;
@@ -31,8 +32,8 @@ pub use file::find;
 pub use nearest::nearest;
 pub use secret_ref::{NotAReference, Origin, SecretReference, looks_like_a_secret};
 pub use settings::{
-    AnthropicSettings, AwsSecretSettings, KeySettings, ProbeKind, ProviderSettings, SlotsSettings,
-    TargetKind, TargetSettings, ValueAt,
+    AnthropicSettings, AwsIamSettings, AwsSecretSettings, KeySettings, ProbeKind, ProviderSettings,
+    SlotsSettings, TargetKind, TargetSettings, ValueAt,
 };
 
 use crate::error::Failure;

@@ -9,10 +9,12 @@ use super::document::Section;
 use super::field::Field;
 use super::known;
 use super::nearest::suggestion;
-use super::settings::{AnthropicSettings, ProviderSettings};
+use super::settings::{AnthropicSettings, AwsIamSettings, ProviderSettings};
 use crate::error::Failure;
 
 const ANTHROPIC_BASE_URL: &str = "https://api.anthropic.com";
+/// IAM tells of its changes eventually, mostly within seconds (AWS: "IAM best practices", eventual consistency).
+const IAM_PROPAGATION: Duration = Duration::from_secs(60);
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The `[providers]` table, each section read at most once.
@@ -49,7 +51,10 @@ impl<'d> Providers<'d> {
         }
         let field = self.section.as_ref().and_then(|providers| providers.field(name));
         let section = field.map(|field| field.section()).transpose()?;
-        let settings = anthropic(section.as_ref())?;
+        let settings = match name {
+            "aws-iam" => aws_iam(section.as_ref())?,
+            _ => anthropic(section.as_ref())?,
+        };
         self.read.borrow_mut().insert(name, settings.clone());
         Ok(settings)
     }
@@ -65,6 +70,20 @@ fn anthropic(section: Option<&Section<'_>>) -> Result<ProviderSettings, Failure>
         admin_key: field("admin_key").map(|field| field.reference()).transpose()?,
         timeout: field("timeout").map_or(Ok(TIMEOUT), |field| field.positive_duration())?,
         propagation: field("propagation").map_or(Ok(Duration::ZERO), |field| field.duration())?,
+    }))
+}
+
+fn aws_iam(section: Option<&Section<'_>>) -> Result<ProviderSettings, Failure> {
+    if let Some(section) = section {
+        section.deny_unknown(known::AWS_IAM)?;
+    }
+    let field = |name| section.and_then(|section| section.field(name));
+    let text = |name| field(name).map(|field| field.text().map(str::to_owned)).transpose();
+    Ok(ProviderSettings::AwsIam(AwsIamSettings {
+        region: text("region")?,
+        profile: text("profile")?,
+        endpoint_url: field("endpoint_url").map(|field| base_url(&field)).transpose()?,
+        propagation: field("propagation").map_or(Ok(IAM_PROPAGATION), |field| field.duration())?,
     }))
 }
 

@@ -16,6 +16,8 @@ pub struct KeySettings {
     pub provider: ProviderSettings,
     /// The provider's workspace that a staged credential must belong to.
     pub workspace: Option<String>,
+    /// The user whose access keys are rotated; there for `aws-iam` and for no other provider.
+    pub iam_user: Option<String>,
     pub environment: Option<String>,
     pub purpose: Option<String>,
     pub owner: Option<String>,
@@ -65,6 +67,7 @@ impl KeySettings {
 #[derive(Clone, Debug)]
 pub enum ProviderSettings {
     Anthropic(AnthropicSettings),
+    AwsIam(AwsIamSettings),
 }
 
 impl ProviderSettings {
@@ -72,6 +75,7 @@ impl ProviderSettings {
     pub fn name(&self) -> &'static str {
         match self {
             ProviderSettings::Anthropic(_) => "anthropic",
+            ProviderSettings::AwsIam(_) => "aws-iam",
         }
     }
 
@@ -79,6 +83,7 @@ impl ProviderSettings {
     pub fn propagation(&self) -> Duration {
         match self {
             ProviderSettings::Anthropic(settings) => settings.propagation,
+            ProviderSettings::AwsIam(settings) => settings.propagation,
         }
     }
 }
@@ -91,6 +96,16 @@ pub struct AnthropicSettings {
     pub admin_key: Option<SecretReference>,
     /// Of one request, from connecting to the last byte.
     pub timeout: Duration,
+    pub propagation: Duration,
+}
+
+/// `[providers.aws-iam]`: how AWS is reached; what is not set is found by the SDK's own chain.
+#[derive(Clone, Debug)]
+pub struct AwsIamSettings {
+    pub region: Option<String>,
+    pub profile: Option<String>,
+    /// https, or http to this machine.
+    pub endpoint_url: Option<String>,
     pub propagation: Duration,
 }
 
@@ -129,8 +144,8 @@ pub struct TargetSettings {
 /// What a target points at. Paths are absolute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetKind {
-    /// One variable of a dotenv file.
-    Dotenv { path: PathBuf, variable: String },
+    /// One variable of a dotenv file, or the two of a pair.
+    Dotenv { path: PathBuf, variables: Vec<String> },
     /// A file that holds nothing but the value.
     File { path: PathBuf },
     /// A program that takes the value on stdin. Neither list is empty.

@@ -63,8 +63,8 @@ fn placed(key: &ReadKey) -> impl Iterator<Item = Placed<'_>> {
 /// not the same one.
 fn overlap(one: &TargetSettings, other: &TargetSettings) -> bool {
     match (&one.kind, &other.kind) {
-        (TargetKind::Dotenv { variable: one, .. }, TargetKind::Dotenv { variable: other, .. }) => {
-            one == other
+        (TargetKind::Dotenv { variables: one, .. }, TargetKind::Dotenv { variables: other, .. }) => {
+            one.iter().any(|variable| other.contains(variable))
         }
         (
             TargetKind::AwsSecretsManager { secret: one, .. },

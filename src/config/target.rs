@@ -6,6 +6,7 @@ use super::aws_secret;
 use super::document::Section;
 use super::field::Field;
 use super::known;
+use super::pair;
 use super::settings::{AwsSecretSettings, TargetKind, TargetSettings};
 use crate::error::Failure;
 use crate::rotation::credential::TargetId;
@@ -22,7 +23,7 @@ pub(super) fn read(section: &Section<'_>) -> Result<TargetSettings, Failure> {
             section.deny_unknown(known::DOTENV)?;
             TargetKind::Dotenv {
                 path: wanted(section, "path", "path = \"/srv/app/.env\"")?.path()?,
-                variable: wanted(section, "variable", "variable = \"ANTHROPIC_API_KEY\"")?.variable()?,
+                variables: variables(section)?,
             }
         }
         "file" => {
@@ -41,6 +42,17 @@ pub(super) fn read(section: &Section<'_>) -> Result<TargetSettings, Failure> {
     let name = section.field("name").map(|field| field.prose()).transpose()?.map(str::to_owned);
     let refresh = section.field("refresh").map_or(Ok(Duration::ZERO), |field| field.duration())?;
     Ok(TargetSettings { id: id(&kind, name.as_deref()), name, refresh, kind })
+}
+
+/// One variable, or the two that hold the halves of a pair.
+fn variables(section: &Section<'_>) -> Result<Vec<String>, Failure> {
+    match (section.field("variable"), section.field("variables")) {
+        (_, None) => Ok(vec![wanted(section, "variable", "variable = \"ANTHROPIC_API_KEY\"")?.variable()?]),
+        (None, Some(field)) => Ok(pair::read(&field, |half| half.variable())?.into()),
+        (Some(_), Some(field)) => {
+            Err(field.failure("stands beside variable", "keep variable for one value, variables for a pair"))
+        }
+    }
 }
 
 /// The target that slots in a secret bring with them: consumers read that secret.
@@ -68,7 +80,9 @@ fn wanted<'d>(section: &Section<'d>, name: &str, example: &str) -> Result<Field<
 /// rotation, and two regions may have secrets of one name.
 fn id(kind: &TargetKind, name: Option<&str>) -> TargetId {
     TargetId(match kind {
-        TargetKind::Dotenv { path, variable } => format!("dotenv:{}#{variable}", path.display()),
+        TargetKind::Dotenv { path, variables } => {
+            format!("dotenv:{}#{}", path.display(), variables.join("+"))
+        }
         TargetKind::File { path } => format!("file:{}", path.display()),
         TargetKind::Command { command, .. } => {
             format!("command:{}", name.map_or_else(|| command_line(command), str::to_owned))

@@ -1,6 +1,7 @@
 //! Who issues keys: the port, and one file per provider.
 
 pub mod anthropic;
+pub mod aws_iam;
 pub mod probe;
 
 use async_trait::async_trait;
@@ -39,6 +40,11 @@ pub trait Provider {
 
     fn capabilities(&self) -> Capabilities;
 
+    /// What lists and disables keys for us, for people.
+    fn administrator(&self) -> &'static str {
+        "the admin key"
+    }
+
     /// The console page where a person creates and disables keys.
     fn console_page(&self) -> String;
 
@@ -50,6 +56,11 @@ pub trait Provider {
 
     /// A remark about a value that was rejected, such as a length that no real key has.
     fn shape_remark(&self, value: &Secret) -> Option<String>;
+
+    /// The last characters of a value, as consoles show them; few enough that nobody could use them.
+    fn last4(&self, value: &Secret) -> String {
+        value.last4()
+    }
 
     /// One live ping.
     async fn probe_once(&self, value: &Secret) -> Ping;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::credential::{LastUseSeen, TargetId, Verdict};
@@ -11,6 +12,9 @@ use super::phase::{KeyState, Phase, Window};
 use super::plan::{Facts, Policy};
 use super::stamp::Stamp;
 use super::standing::{Standing, standing};
+
+/// How long the probes around a revocation take, with the difference of two clocks.
+const PROBE_SPAN_SECONDS: i64 = 300;
 
 /// One thing that must be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -125,7 +129,7 @@ pub fn weigh(state: &KeyState, facts: &Facts, policy: &Policy, now: &Stamp) -> O
     ] {
         table.push(Evidence { item, verdict: Finding::NotAvailable, detail: detail.to_owned() });
     }
-    let (verdict, detail) = last_used(facts.last_uses.get(&retiring.fingerprint), window, policy);
+    let (verdict, detail) = last_used(state, facts.last_uses.get(&retiring.fingerprint), window, policy);
     table.push(Evidence { item: Item::LastUsed, verdict, detail });
     Some(table)
 }
@@ -161,7 +165,12 @@ fn grace(remaining_seconds: u64, clock_went_backwards: bool) -> (Finding, String
 
 /// A job that started before the promotion may use the old credential for as long as the floor allows; who
 /// uses it later does not behave as configured, or is not configured at all.
-fn last_used(seen: Option<&LastUseSeen>, window: &Window, policy: &Policy) -> (Finding, String) {
+fn last_used(
+    state: &KeyState,
+    seen: Option<&LastUseSeen>,
+    window: &Window,
+    policy: &Policy,
+) -> (Finding, String) {
     if !policy.capabilities.last_used {
         return (Finding::NotAvailable, "the provider tells no last-used time".to_owned());
     }
@@ -175,6 +184,10 @@ fn last_used(seen: Option<&LastUseSeen>, window: &Window, policy: &Policy) -> (F
             let used_at = format!("last used at {:.0} ({})", used.at, used.by);
             if since_seconds <= floor_seconds {
                 (Finding::Met, format!("{used_at}: not after the jobs that had it could go on"))
+            } else if used.may_be_a_probe && state.revocation_tried_at.is_some_and(|at| is_about(at, used.at))
+            {
+                // All that came before was looked at when that revocation was begun.
+                (Finding::Met, format!("{used_at}: by our own probe, when a revocation was tried"))
             } else if used.may_be_a_probe {
                 (Finding::Unknown, format!("{used_at}: perhaps a probe of our own, perhaps not"))
             } else {
@@ -182,6 +195,10 @@ fn last_used(seen: Option<&LastUseSeen>, window: &Window, policy: &Policy) -> (F
             }
         }
     }
+}
+
+fn is_about(one: Timestamp, other: Timestamp) -> bool {
+    (one.as_second() - other.as_second()).abs() <= PROBE_SPAN_SECONDS
 }
 
 fn targets(state: &KeyState, facts: &Facts, policy: &Policy) -> (Finding, String) {

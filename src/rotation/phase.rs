@@ -35,6 +35,9 @@ pub struct KeyState {
     pub stale_targets: BTreeMap<TargetId, String>,
     /// The longest job that leases have seen, in seconds; feeds the grace floor.
     pub longest_job_seen_seconds: u64,
+    /// When a revocation of the retiring credential was begun that came to nothing: it was probed then, and a
+    /// probe is a use.
+    pub revocation_tried_at: Option<Timestamp>,
     /// Where the slots lie, in their store's own unmistakable words, where it has any.
     pub place: Option<String>,
 }
@@ -259,6 +262,7 @@ impl KeyState {
             active_since: at,
             stale_targets: BTreeMap::new(),
             longest_job_seen_seconds: 0,
+            revocation_tried_at: None,
             place: None,
         }
     }

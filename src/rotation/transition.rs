@@ -101,6 +101,9 @@ impl Transition<'_> {
         if !self.fits(&intent.effect) {
             return self.bad_data("the effect has no place here");
         }
+        if matches!(intent.effect, Effect::Revoke { .. }) {
+            self.state.revocation_tried_at = Some(intent.begun_at.provider.unwrap_or(intent.begun_at.wall));
+        }
         self.state.intent = Some(intent);
         Ok(self.state)
     }
@@ -243,6 +246,7 @@ impl Transition<'_> {
         self.state.active_since = at;
         self.state.outage = false;
         self.state.stale_targets.clear();
+        self.state.revocation_tried_at = None;
         self.state.intent = None;
         Ok(self.state)
     }

@@ -86,6 +86,8 @@ struct StateFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     place: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    revocation_tried_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     journal: Option<Head>,
     written_at: Timestamp,
 }
@@ -188,6 +190,7 @@ fn to_file(record: &Record) -> StateFile {
         stale_targets: state.stale_targets.clone(),
         longest_job_seen_seconds: state.longest_job_seen_seconds,
         place: state.place.clone(),
+        revocation_tried_at: state.revocation_tried_at,
         journal: record.journal.clone(),
         written_at: record.written_at,
     }
@@ -238,6 +241,7 @@ fn from_file(file: StateFile) -> Result<Record, &'static str> {
         stale_targets: file.stale_targets,
         longest_job_seen_seconds: file.longest_job_seen_seconds,
         place: file.place,
+        revocation_tried_at: file.revocation_tried_at,
     };
     Ok(Record {
         generation: file.generation,

@@ -1,10 +1,12 @@
-//! A target that is one variable of a dotenv file.
+//! A target that is one variable of a dotenv file, or the two of a pair.
 
 mod document;
 
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use super::file::{Locks, Original, exposure, held, resolve};
 use super::{Target, TargetError, Written};
@@ -12,7 +14,9 @@ use crate::rotation::credential::{ReadBack, TargetId};
 use crate::secret::Secret;
 use document::Unclear;
 
-/// One variable in a file of `NAME=value` lines, as dotenv libraries, shells, compose and systemd read it.
+/// One variable in a file of `NAME=value` lines, as dotenv libraries, shells, compose and systemd read it; or two,
+/// for a value that is a pair. Both halves of a pair change in one replacement of the file: a reader never sees the
+/// id of one beside the secret of another.
 ///
 /// Every other byte of the file stays as it was, as do its mode, owner and access list. A symlink is
 /// followed and the real file replaced, so that the link stays. Every assignment of the variable is
@@ -29,48 +33,77 @@ use document::Unclear;
 pub struct DotenvTarget {
     id: TargetId,
     path: PathBuf,
-    variable: String,
+    /// One, or the two of a pair.
+    variables: Vec<String>,
     locks: Locks,
 }
 
 impl DotenvTarget {
-    /// The target `dotenv:PATH#VARIABLE`. `lock_directory` keeps the lock files that writers of one file
-    /// share; it is created by the first write.
-    pub fn new(path: PathBuf, variable: String, lock_directory: PathBuf) -> Self {
-        let id = TargetId(format!("dotenv:{}#{variable}", path.display()));
-        Self { id, path, variable, locks: Locks::new(lock_directory) }
+    /// The target `dotenv:PATH#VARIABLE`, or `dotenv:PATH#ID+SECRET` where there are two variables for the halves of a
+    /// pair. `lock_directory` keeps the lock files that writers of one file share; it is created by the first
+    /// write.
+    pub fn new(path: PathBuf, variables: Vec<String>, lock_directory: PathBuf) -> Self {
+        let id = TargetId(format!("dotenv:{}#{}", path.display(), variables.join("+")));
+        Self { id, path, variables, locks: Locks::new(lock_directory) }
     }
 
     fn write_value(&self, value: &Secret) -> Result<(), TargetError> {
-        self.check_variable()?;
+        self.check_variables()?;
+        let parts = self.parts(value)?;
         let path = resolve(&self.path)?;
         let _lock = self.locks.take(&path)?;
         let original = Original::open(&path)?;
         original.check_writable()?;
-        let edited = document::edit(original.bytes(), &self.variable, value)
-            .map_err(|unclear| self.refuse(unclear))?;
+        let mut edited = Zeroizing::new(original.bytes().to_vec());
+        for (variable, part) in self.variables.iter().zip(&parts) {
+            edited = document::edit(&edited, variable, part.as_ref().unwrap_or(value))
+                .map_err(|unclear| self.refuse(variable, unclear))?;
+        }
         original.replace(&edited)
     }
 
-    fn check_variable(&self) -> Result<(), TargetError> {
-        let mut bytes = self.variable.bytes();
-        let starts_well = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
-        if starts_well && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
-        {
-            return Ok(());
+    /// What goes into each variable; `None` is the whole value.
+    fn parts(&self, value: &Secret) -> Result<Vec<Option<Secret>>, TargetError> {
+        if self.variables.len() == 1 {
+            return Ok(vec![None]);
         }
-        Err(TargetError {
-            message: format!("{:?} cannot be the name of a variable", self.variable),
-            remedy: "set the target's `variable` to letters, digits and `_`, such as ANTHROPIC_API_KEY"
-                .to_owned(),
-            source: None,
-        })
+        match value.halves() {
+            Some((first, second)) => Ok(vec![Some(first), Some(second)]),
+            None => Err(TargetError {
+                message: "the target has two variables, and the value is no pair".to_owned(),
+                remedy: "name one `variable` for it; a pair is written ACCESS_KEY_ID:SECRET_ACCESS_KEY"
+                    .to_owned(),
+                source: None,
+            }),
+        }
     }
 
-    fn refuse(&self, unclear: Unclear) -> TargetError {
+    fn read(&self) -> ReadBack {
+        let original = match open(&self.path) {
+            Ok(original) => original,
+            Err(error) => return ReadBack::Unknown(error.to_string()),
+        };
+        let mut found = Vec::new();
+        for variable in &self.variables {
+            match document::values(original.bytes(), variable) {
+                Ok(values) => found.push(values),
+                Err(unclear) => return ReadBack::Unknown(unclear.to_string()),
+            }
+        }
+        match <[_; 2]>::try_from(found) {
+            Ok([ids, secrets]) => held_pair(&ids, &secrets),
+            Err(found) => held(found.into_iter().flatten()),
+        }
+    }
+
+    fn check_variables(&self) -> Result<(), TargetError> {
+        self.variables.iter().try_for_each(|variable| check_variable(variable))
+    }
+
+    fn refuse(&self, variable: &str, unclear: Unclear) -> TargetError {
         TargetError {
             message: format!("{} cannot be edited safely: {unclear}; it is as it was", self.path.display()),
-            remedy: unclear.remedy(&self.variable),
+            remedy: unclear.remedy(variable),
             source: None,
         }
     }
@@ -87,10 +120,12 @@ impl Target for DotenvTarget {
     }
 
     async fn check(&self) -> Result<(), TargetError> {
-        self.check_variable()?;
+        self.check_variables()?;
         let original = open(&self.path)?;
         original.check_writable()?;
-        document::check(original.bytes(), &self.variable).map_err(|unclear| self.refuse(unclear))
+        self.variables.iter().try_for_each(|variable| {
+            document::check(original.bytes(), variable).map_err(|unclear| self.refuse(variable, unclear))
+        })
     }
 
     fn warning(&self) -> Option<String> {
@@ -102,14 +137,42 @@ impl Target for DotenvTarget {
     }
 
     async fn read_back(&self) -> ReadBack {
-        match open(&self.path) {
-            Ok(original) => match document::values(original.bytes(), &self.variable) {
-                Ok(values) => held(values),
-                Err(unclear) => ReadBack::Unknown(unclear.to_string()),
-            },
-            Err(error) => ReadBack::Unknown(error.to_string()),
-        }
+        self.read()
     }
+}
+
+/// What two variables hold together; halves that do not belong together are nobody's value.
+fn held_pair(ids: &[Zeroizing<Vec<u8>>], secrets: &[Zeroizing<Vec<u8>>]) -> ReadBack {
+    let one = |values: &[Zeroizing<Vec<u8>>]| match values {
+        [] => Some(Zeroizing::new(Vec::new())),
+        [first, rest @ ..] => rest.iter().all(|value| is_same(value, first)).then(|| first.clone()),
+    };
+    let (Some(id), Some(secret)) = (one(ids), one(secrets)) else {
+        return ReadBack::Unknown("it is assigned several times, with different values".to_owned());
+    };
+    match (id.is_empty(), secret.is_empty()) {
+        (true, true) => ReadBack::Absent,
+        (false, false) => held([Zeroizing::new([id.as_slice(), b":", secret.as_slice()].concat())]),
+        _ => ReadBack::Unknown("only one half of the pair is there".to_owned()),
+    }
+}
+
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    one.ct_eq(other).into()
+}
+
+fn check_variable(variable: &str) -> Result<(), TargetError> {
+    let mut bytes = variable.bytes();
+    let starts_well = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    if starts_well && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')) {
+        return Ok(());
+    }
+    Err(TargetError {
+        message: format!("{variable:?} cannot be the name of a variable"),
+        remedy: "set the target's `variable` to letters, digits and `_`, such as ANTHROPIC_API_KEY"
+            .to_owned(),
+        source: None,
+    })
 }
 
 fn open(path: &Path) -> Result<Original, TargetError> {

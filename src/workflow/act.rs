@@ -96,7 +96,7 @@ async fn mint(drive: &mut Drive<'_, '_>, is_resumed: bool) -> Result<(), Failure
             drive.ports.narrator.say(&format!("the provider made the key {id}"));
             drive.facts.minted = Some(Credential {
                 fingerprint: value.fingerprint(),
-                last4: value.last4(),
+                last4: drive.ports.provider.last4(&value),
                 provider_key_id: Some(id),
                 expires_at: None,
                 never_served: true,

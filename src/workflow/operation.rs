@@ -147,7 +147,7 @@ pub(super) fn candidate(ports: &Ports, value: &Secret) -> Result<Credential, Fai
     })?;
     Ok(Credential {
         fingerprint: value.fingerprint(),
-        last4: value.last4(),
+        last4: ports.provider.last4(value),
         provider_key_id: None,
         expires_at: None,
         never_served: false,

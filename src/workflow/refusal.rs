@@ -131,7 +131,7 @@ impl Speaker<'_> {
             Refusal::AdminUnreachable { detail } => Failure::new(
                 ExitCode::Unreachable,
                 "the provider's admin API gave no usable answer",
-                format!("check the admin key and the provider's status, then {again} again"),
+                format!("check {} and the provider's status, then {again} again", self.ports.provider.administrator()),
             )
             .because(detail.clone()),
             Refusal::IdNotFound { wanted, fingerprint } => Failure::new(
@@ -184,7 +184,8 @@ impl Speaker<'_> {
                 ExitCode::Person,
                 format!("the provider refused to {act} the credential"),
                 format!(
-                    "check what the admin key may do, or {act} it by hand at {}; then {again} again",
+                    "check what {} may do, or {act} it by hand at {}; then {again} again",
+                    self.ports.provider.administrator(),
                     self.ports.provider.console_page()
                 ),
             )

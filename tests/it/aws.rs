@@ -3,6 +3,7 @@
 
 mod agents;
 mod errors;
+mod iam;
 mod interference;
 mod policies;
 mod reference;

@@ -225,7 +225,7 @@ fn the_example_of_the_interface_is_read_whole() {
     assert!(config.set_aside.is_none());
     let key = config.key(None).unwrap();
     assert_eq!(key.name, "prod-publish");
-    let ProviderSettings::Anthropic(provider) = &key.provider;
+    let ProviderSettings::Anthropic(provider) = &key.provider else { panic!() };
     assert_eq!(provider.base_url, "https://api.anthropic.com");
     assert_eq!(provider.admin_key, Some(SecretReference::Environment("ANTHROPIC_ADMIN_KEY".into())));
     assert_eq!(key.workspace.as_deref(), Some("wrkspc_01JwQvzr7rXLA5AGx3HKfFUJ"));
@@ -248,7 +248,7 @@ fn what_is_not_said_has_the_documented_defaults() {
     let config = bench.load(Scope::Everything).unwrap();
     assert_eq!(config.state_directory, bench.path("home/.local/state/rotate"));
     let key = config.key(Some("my-key")).unwrap();
-    let ProviderSettings::Anthropic(provider) = &key.provider;
+    let ProviderSettings::Anthropic(provider) = &key.provider else { panic!() };
     assert_eq!(provider.base_url, "https://api.anthropic.com");
     assert_eq!(provider.admin_key, None);
     assert_eq!(provider.timeout, Duration::from_secs(10));
@@ -298,7 +298,7 @@ fn relative_paths_are_taken_from_the_directory_of_the_file() {
     let config = bench.load(Scope::Everything).unwrap();
     assert_eq!(config.state_directory, bench.path("state"));
     let key = config.key(None).unwrap();
-    let ProviderSettings::Anthropic(provider) = &key.provider;
+    let ProviderSettings::Anthropic(provider) = &key.provider else { panic!() };
     assert_eq!(provider.admin_key, Some(SecretReference::File(bench.path("admin"))));
     assert_eq!(key.targets[0].kind, TargetKind::File { path: bench.path("out/key") });
     let TargetKind::Command { command, read_back, timeout, stdin_newline } = &key.targets[1].kind else {
@@ -520,7 +520,9 @@ fn grace_must_exceed_its_floor_and_the_message_says_which_term_dominates() {
 fn base_urls_send_keys_over_tls_or_to_this_machine_only() {
     let base_url = |url: &str| {
         load(&format!("[providers.anthropic]\nbase_url = \"{url}\"\n{}", key(""))).map(|config| {
-            let ProviderSettings::Anthropic(provider) = config.key(None).unwrap().provider.clone();
+            let ProviderSettings::Anthropic(provider) = config.key(None).unwrap().provider.clone() else {
+                panic!()
+            };
             provider.base_url
         })
     };
@@ -598,6 +600,73 @@ fn two_keys_do_not_share_a_target() {
     let named = |argument: &str| format!("name = \"same\"\n{}", command(&format!("\"p\", \"{argument}\"")));
     let twice = format!("{}\n[[keys.prod.targets]]\n{}", named("x"), named("y"));
     refused(&target(&twice), &["two targets known as command:same", "`name`"]);
+}
+
+#[test]
+fn a_pair_has_a_place_for_each_half() {
+    let dotenv = |variables: &str| target(&format!("type = \"dotenv\"\npath = \"/x\"\n{variables}"));
+    let pair = "{ access_key_id = \"A\", secret_access_key = \"B\" }";
+    let config = load(&dotenv(&format!("variables = {pair}"))).unwrap();
+    assert_eq!(config.key(None).unwrap().targets[0].id.0, "dotenv:/x#A+B");
+    refused(&dotenv(&format!("variable = \"C\"\nvariables = {pair}")), &["beside variable"]);
+    refused(
+        &dotenv("variables = { access_key_id = \"A\" }"),
+        &["has no `secret_access_key`", "AWS_SECRET_ACCESS_KEY"],
+    );
+    refused(
+        &dotenv("variables = { access_key_id = \"A\", secret_access_key = \"A\" }"),
+        &["one place for both halves"],
+    );
+    refused(&dotenv("variables = { access_key_id = \"A\", secret = \"B\" }"), &["secret_access_key"]);
+    let secret = |keys: &str| target(&format!("type = \"aws-secrets-manager\"\nsecret_id = \"s\"\n{keys}"));
+    let config = load(&secret(&format!("json_keys = {pair}"))).unwrap();
+    assert_eq!(config.key(None).unwrap().targets[0].id.0, "aws-secrets-manager:s#A+B");
+    refused(&secret(&format!("json_key = \"C\"\njson_keys = {pair}")), &["beside json_key"]);
+    let one = "type = \"dotenv\"\npath = \"/x\"\nvariable = \"B\"";
+    let other = format!("type = \"dotenv\"\npath = \"/x\"\nvariables = {pair}");
+    refused(&two_targets(one, &other), &["share the target"]);
+}
+
+#[test]
+fn slots_in_a_secret_bring_their_target_and_its_refresh() {
+    let key = |slots: &str| format!("[keys.prod]\nprovider = \"anthropic\"\nlongest_job = \"45m\"\n{slots}");
+    let slots =
+        |more: &str| key(&format!("slots = {{ type = \"aws-secrets-manager\", secret_id = \"s\"{more} }}"));
+    let config = load(&slots(", refresh = \"5m\"")).unwrap();
+    let [target] = &config.key(None).unwrap().targets[..] else { panic!() };
+    assert_eq!((target.id.0.as_str(), target.refresh.as_secs()), ("aws-secrets-manager:s", 300));
+    refused(
+        &slots(", refresh = \"20m\""),
+        &["longer than its floor", "refresh 20m of aws-secrets-manager:s"],
+    );
+    let again = "\n[[keys.prod.targets]]\ntype = \"aws-secrets-manager\"\nsecret_id = \"s\"";
+    refused(&format!("{}{again}", slots("")), &["has the target aws-secrets-manager:s twice"]);
+    refused(&key("slots = { type = \"aws-secrets-manager\" }"), &["`secret_id` is missing"]);
+    refused(&key("slots = { type = \"file\", secret_id = \"s\" }"), &["secret_id"]);
+}
+
+#[test]
+fn access_keys_belong_to_a_user() {
+    let key = |lines: &str| format!("[keys.prod]\nprovider = \"aws-iam\"\n{lines}");
+    let config = load(&key("iam_user = \"publisher\"")).unwrap();
+    let key_settings = config.key(None).unwrap();
+    assert_eq!(key_settings.iam_user.as_deref(), Some("publisher"));
+    assert_eq!(key_settings.provider.propagation().as_secs(), 60);
+    refused(&key(""), &["has no iam_user", "add iam_user"]);
+    refused(&key("iam_user = \"/path/publisher\""), &["is no name of an IAM user"]);
+    refused(&key("iam_user = \"p\"\nworkspace = \"w\""), &["is none of aws-iam"]);
+    refused(
+        "[keys.prod]\nprovider = \"anthropic\"\niam_user = \"p\"",
+        &["is for keys of the provider aws-iam"],
+    );
+    refused(
+        &format!("[providers.aws-iam]\nadmin_key = \"env:X\"\n{}", key("iam_user = \"p\"")),
+        &["admin_key"],
+    );
+    refused(
+        &format!("[providers.aws-iam]\nendpoint_url = \"http://example.com\"\n{}", key("iam_user = \"p\"")),
+        &["clear text"],
+    );
 }
 
 #[test]
@@ -778,8 +847,9 @@ fn a_command_that_fails_says_its_last_line_and_exits_21() {
 fn the_reference_names_every_field_and_its_example_loads() {
     let text = include_str!("../../docs/reference/configuration.md");
     use config::known;
-    let targets = [known::DOTENV, known::FILE, known::COMMAND, known::AWS_SECRETS_MANAGER, known::AWS_SLOTS].concat();
-    let names = [known::TOP_LEVEL, known::KEY, known::ANTHROPIC, &targets];
+    let targets =
+        [known::DOTENV, known::FILE, known::COMMAND, known::AWS_SECRETS_MANAGER, known::AWS_SLOTS].concat();
+    let names = [known::TOP_LEVEL, known::KEY, known::ANTHROPIC, known::AWS_IAM, known::PAIR, &targets];
     for name in names.concat() {
         assert!(text.contains(&format!("| `{name}` |")), "`{name}` has no row");
     }

@@ -21,7 +21,7 @@ const DOORS: &[(&str, &[&str])] = &[
     // The SDK behind one door; `http` cleans foreign text.
     ("aws", &["secret", "http", "crash"]),
     // Ports and their adapters.
-    ("provider", &["rotation", "secret", "error", "exit", "clock", "http", "crash"]),
+    ("provider", &["rotation", "secret", "error", "exit", "clock", "http", "crash", "aws"]),
     ("slots", &["rotation", "secret", "error", "exit", "durable", "crash", "aws"]),
     // `aws`: a target that is a secret in AWS.
     ("target", &["rotation", "secret", "error", "exit", "durable", "crash", "aws"]),

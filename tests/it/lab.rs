@@ -1,6 +1,7 @@
 //! A hermetic place to run the real executable: its own directory, environment, clock and sandbox.
 
 pub mod double;
+pub mod iam;
 pub mod moto;
 pub mod snapshot;
 

@@ -74,7 +74,12 @@ impl Place {
     }
 
     fn dotenv(&self, variable: &str) -> DotenvTarget {
-        DotenvTarget::new(self.path.clone(), variable.to_owned(), self.locks())
+        DotenvTarget::new(self.path.clone(), vec![variable.to_owned()], self.locks())
+    }
+
+    fn pair(&self) -> DotenvTarget {
+        let variables = ["AWS_ID", "AWS_SECRET"].map(str::to_owned).to_vec();
+        DotenvTarget::new(self.path.clone(), variables, self.locks())
     }
 
     fn file(&self) -> FileTarget {
@@ -120,6 +125,47 @@ async fn a_file_with_other_content_is_refused() {
         assert_eq!(text(&place.path), content);
         assert!(matches!(place.file().read_back().await, ReadBack::Unknown(_) | ReadBack::Absent));
     }
+}
+
+#[tokio::test]
+async fn both_halves_of_a_pair_change_in_one_replacement() {
+    let place =
+        Place::with("# mine\r\nexport AWS_ID = \"AKIAOLD\" # why\r\nX=1\r\nAWS_SECRET=old/secret\r\n");
+    let target = place.pair();
+    assert_eq!(target.id().0, format!("dotenv:{}#AWS_ID+AWS_SECRET", place.path.display()));
+    target.check().await.unwrap();
+    assert_eq!(target.read_back().await, holds("AKIAOLD:old/secret"));
+    let inode = fs::metadata(&place.path).unwrap().ino();
+    target.write(&secret("AKIANEW:new+secret=")).await.unwrap();
+    assert_eq!(
+        text(&place.path),
+        "# mine\r\nexport AWS_ID = \"AKIANEW\" # why\r\nX=1\r\nAWS_SECRET=new+secret=\r\n"
+    );
+    assert_ne!(fs::metadata(&place.path).unwrap().ino(), inode, "replaced as a whole");
+    assert_eq!(target.read_back().await, holds("AKIANEW:new+secret="));
+}
+
+#[tokio::test]
+async fn halves_that_do_not_belong_together_are_nobodys_value() {
+    for (content, expected) in [
+        ("", "absent"),
+        ("AWS_ID=\nAWS_SECRET=\n", "absent"),
+        ("AWS_ID=AKIA\n", "one half"),
+        ("AWS_SECRET=x\n", "one half"),
+        ("AWS_ID=AKIA\nAWS_ID=AKIB\nAWS_SECRET=x\n", "several times"),
+    ] {
+        let place = Place::with(content);
+        match place.pair().read_back().await {
+            ReadBack::Absent => assert_eq!(expected, "absent", "{content}"),
+            ReadBack::Unknown(why) => assert!(why.contains(expected), "{content}: {why}"),
+            other => panic!("{content}: {other:?}"),
+        }
+        place.pair().write(&secret("AKIA:both")).await.unwrap();
+        assert_eq!(place.pair().read_back().await, holds("AKIA:both"));
+    }
+    let place = Place::with("AWS_ID=a\nAWS_SECRET=b\n");
+    says(&place.pair().write(&secret(NEW)).await.unwrap_err(), "the value is no pair");
+    assert_eq!(text(&place.path), "AWS_ID=a\nAWS_SECRET=b\n");
 }
 
 #[tokio::test]

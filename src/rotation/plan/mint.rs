@@ -76,10 +76,7 @@ fn store(state: &KeyState, minted: &Credential, rotation: &Rotation, view: View<
 
 fn begin(state: &KeyState, rotation: &Rotation, view: View<'_>) -> Result<Step, Step> {
     if let Some(detail) = &view.facts.minting.refused {
-        return Err(Step::Refused(Refusal::ProviderRefused {
-            act: "make a new key",
-            detail: detail.clone(),
-        }));
+        return Err(Step::Refused(Refusal::ProviderRefused { act: "make", detail: detail.clone() }));
     }
     let listed = listed(view)?;
     if view.policy.capabilities.keys_limit.is_some_and(|limit| listed.len() >= limit) {
@@ -121,7 +118,7 @@ fn again(
             Ok(Step::Record(Event::IntentDropped { reason: detail.clone() }))
         } else {
             let detail = detail.clone();
-            Err(Step::Refused(Refusal::ProviderRefused { act: "make a new key", detail }))
+            Err(Step::Refused(Refusal::ProviderRefused { act: "make", detail }))
         };
     }
     if minting.unknown.count >= ATTEMPTS_LIMIT {
@@ -208,7 +205,7 @@ fn lost(state: &KeyState, view: View<'_>) -> Result<BTreeSet<ProviderKeyId>, Ste
 fn sweep(ids: BTreeSet<ProviderKeyId>, view: View<'_>) -> Result<Step, Step> {
     let sweeping = &view.facts.sweeping;
     if let Some(detail) = &sweeping.refused {
-        return Err(Step::Refused(Refusal::ProviderRefused { act: "delete a key", detail: detail.clone() }));
+        return Err(Step::Refused(Refusal::ProviderRefused { act: "delete", detail: detail.clone() }));
     }
     if sweeping.unknown.count >= ATTEMPTS_LIMIT {
         let detail = sweeping.unknown.detail.clone();

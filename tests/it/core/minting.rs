@@ -172,7 +172,7 @@ fn a_definite_refusal_is_said_and_leaves_nothing_behind() {
     let mut story = adopted();
     let mut dice = Dice { throws: vec![0, 255, 0], crash_after: None };
     let end = story.run(&STAGE, &mut dice);
-    assert!(matches!(end, End::Refused(Refusal::ProviderRefused { act: "make a new key", .. })), "{end:?}");
+    assert!(matches!(end, End::Refused(Refusal::ProviderRefused { act: "make", .. })), "{end:?}");
     assert!(story.state.as_ref().unwrap().intent.is_none());
 }
 

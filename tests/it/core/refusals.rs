@@ -110,6 +110,8 @@ fn cases() -> Vec<Case> {
     let back = || promoted(Direction::Back, &Propagation::Pending);
     let leaked = || sample::with_emergency(&["old"], false, staged());
     let begun = || with_intent(revoke("old"), grace());
+    // Tried an hour after the window was opened.
+    let tried = || KeyState { revocation_tried_at: Some(over().wall), ..grace() };
     let making = || with_intent(sample::mint(), idle());
     let sweeping = || with_intent(sample::sweep("third"), idle());
     vec![
@@ -142,6 +144,9 @@ fn cases() -> Vec<Case> {
         case(grace(), "finish", "used by a job that had it", |f, p| used(f, p, used_at(3360, false)), "revoke"),
         case(grace(), "finish", "used after every job", |f, p| used(f, p, used_at(3361, false)), "-EvidenceMissing"),
         case(grace(), "finish", "perhaps our own probe", |f, p| used(f, p, used_at(3361, true)), "-EvidenceMissing"),
+        case(tried(), "finish", "our own probe, when it was tried", |f, p| used(f, p, used_at(3900, true)), "revoke"),
+        case(tried(), "finish", "somebody else's use since", |f, p| used(f, p, used_at(3900, false)), "-EvidenceMissing"),
+        case(tried(), "finish", "a ping long after", |f, p| used(f, p, used_at(3901, true)), "-EvidenceMissing"),
         case(staged(), "promote", "rejected", |f, _| see(f, "new", Verdict::Rejected), "-Rejected"),
         case(staged(), "promote", "no verdict", |f, _| see(f, "new", Verdict::Unknown), "-Unreachable"),
         case(staged(), "promote", "target broken", |f, _| { f.broken_targets = Some(BTreeMap::from([(TargetId("app".into()), "?".into())])); }, "-TargetsBroken"),

@@ -176,10 +176,10 @@ fn state() -> BoxedStrategy<KeyState> {
         any::<bool>(),
         remembered,
         time(),
-        (any::<u64>(), prop::option::of(text())),
+        (any::<u64>(), prop::option::of(text()), prop::option::of(time())),
     )
         .prop_map(|(phase, active_slot, intent, emergency, outage, remembered, active_since, seen)| {
-            let (longest_job_seen_seconds, place) = seen;
+            let (longest_job_seen_seconds, place, revocation_tried_at) = seen;
             let (dead, set_aside, last_rotation, stale_targets): (BTreeSet<_>, _, _, _) = remembered;
             KeyState {
                 phase,
@@ -194,6 +194,7 @@ fn state() -> BoxedStrategy<KeyState> {
                 active_since,
                 longest_job_seen_seconds,
                 place,
+                revocation_tried_at,
             }
         })
         .boxed()
