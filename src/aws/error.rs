@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use aws_sdk_secretsmanager::config::http::HttpResponse;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 
 use super::plain_text;
@@ -87,18 +88,22 @@ pub(super) struct Call<'c> {
 
 impl Call<'_> {
     /// Puts the SDK's error into words.
-    pub(super) fn failed<E, R>(&self, error: &SdkError<E, R>) -> AwsError
+    pub(super) fn failed<E>(&self, error: &SdkError<E, HttpResponse>) -> AwsError
     where
         E: ProvideErrorMetadata + Error + 'static,
-        R: std::fmt::Debug + 'static,
     {
-        match error.as_service_error() {
-            Some(answer) => self.answered(
-                answer.code().unwrap_or("an error without a code"),
-                &self.cleaned(answer.message().unwrap_or_default()),
-            ),
-            None => self.unanswered(error),
+        let Some(answer) = error.as_service_error() else { return self.unanswered(error) };
+        let code = answer.code().unwrap_or("an error without a code");
+        let said = self.answered(code, &self.cleaned(answer.message().unwrap_or_default()));
+        // Whatever it is called: what a server failed at may have been done.
+        if said.fault != Fault::Passing && (answer.code().is_none() || is_failure_of_the_server(error)) {
+            return AwsError::new(
+                Fault::Passing,
+                format!("AWS failed in {} on {} ({})", self.action, self.subject, clean(code, &[])),
+                "run the same command again in a moment",
+            );
         }
+        said
     }
 
     fn cleaned(&self, text: &str) -> String {
@@ -111,9 +116,12 @@ impl Call<'_> {
             "AccessDeniedException" | "AccessDenied" if has("KMS") || has("kms:") => self.kms(message),
             "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" | "NotAuthorized" => self.denied(),
             "DecryptionFailure" | "EncryptionFailure" => self.kms(message),
-            "ResourceNotFoundException" if has("staging label") || has("VersionId") => {
-                AwsError::no_current_version(self.subject)
-            }
+            "ResourceNotFoundException" if has("AWSCURRENT") => AwsError::no_current_version(self.subject),
+            "ResourceNotFoundException" if has("staging label") || has("VersionId") => AwsError::new(
+                Fault::Passing,
+                format!("a version of the secret {} was moved meanwhile: {message}", self.subject),
+                "run the same command again",
+            ),
             "ResourceNotFoundException" => self.not_found(),
             "InvalidRequestException" if has("deletion") || has("deleted") => {
                 AwsError::scheduled_for_deletion(self.subject)
@@ -138,14 +146,20 @@ impl Call<'_> {
                 "AWS refuses the request's signature: the secret access key is wrong, or this machine's clock is",
                 "compare `date -u` with the real time, and the credentials with `aws configure list`",
             ),
-            "ThrottlingException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded"
-            | "LimitExceededException" => AwsError::new(
+            "LimitExceededException" | "LimitExceeded" => AwsError::new(
+                Fault::Refused,
+                format!("a quota of {} is reached: versions, or the 20 labels of a secret", self.subject),
+                format!("look at `aws secretsmanager describe-secret --secret-id {}`", self.subject),
+            ),
+            "ThrottlingException" | "Throttling" | "ThrottledException" | "TooManyRequestsException"
+            | "RequestLimitExceeded" | "SlowDown" | "PriorRequestNotComplete" => AwsError::new(
                 Fault::Passing,
                 format!("AWS throttles {} on {}", self.action, self.subject),
                 "run the same command again in some minutes; a secret takes one new version in ten minutes for \
                  long",
             ),
-            "InternalServiceError" | "InternalFailure" | "ServiceUnavailable" | "ServiceUnavailableException" => {
+            "InternalServiceError" | "InternalFailure" | "ServiceUnavailable" | "ServiceUnavailableException"
+            | "ServiceFailure" | "RequestTimeout" | "RequestTimeoutException" => {
                 AwsError::new(
                     Fault::Passing,
                     format!("AWS failed in {} on {} ({code})", self.action, self.subject),
@@ -236,6 +250,12 @@ impl Call<'_> {
             "check the network and the region, then run the same command again",
         )
     }
+}
+
+/// Whether the status says that the server, or something on the way, did not get to an answer.
+fn is_failure_of_the_server<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    let status = error.raw_response().map(|answer| answer.status().as_u16());
+    status.is_some_and(|status| status >= 500 || status == 408 || status == 429)
 }
 
 /// The innermost reasons, each once.

@@ -1,6 +1,7 @@
 //! The calls to IAM that are used, each named by the permission it needs.
 
 use aws_sdk_iam::Client;
+use aws_sdk_iam::config::http::HttpResponse;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_iam::types::StatusType;
 use jiff::Timestamp;
@@ -142,10 +143,9 @@ fn timestamp(date: &aws_sdk_iam::primitives::DateTime) -> Option<Timestamp> {
 }
 
 /// What IAM says no to, in words; the rest is as for every service.
-fn failed<E, R>(call: Call<'_>, error: &SdkError<E, R>) -> AwsError
+fn failed<E>(call: Call<'_>, error: &SdkError<E, HttpResponse>) -> AwsError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug + 'static,
 {
     let user = call.subject;
     match error.as_service_error().and_then(ProvideErrorMetadata::code) {

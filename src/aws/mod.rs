@@ -22,7 +22,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 pub use content::Content;
 pub use error::{AwsError, Fault};
 pub use iam::Iam;
-pub use secret_document::SecretDocument;
+pub use secret_document::{Over, SecretDocument};
 pub use secrets_manager::SecretsManager;
 pub use sts::Sts;
 

@@ -21,6 +21,24 @@ const OWN_HEX_DIGITS: usize = 32;
 /// How the labels begin that say which version holds which slot's value.
 const SLOT_LABEL_START: &str = "rotate-slot-";
 
+/// What consumers read from now on, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    pub version: String,
+    /// The secret's ARN.
+    pub place: Option<String>,
+}
+
+/// Which pending version may lose its label to a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// One of this key.
+    OfThisKey,
+    /// One of any key that shares the secret: its value stays under its slot's label, and its own promotion makes a
+    /// new version. Consumers who must be moved do not wait for a neighbour.
+    AnyOfOurs,
+}
+
 /// One secret whose text is a value, or a JSON document with the value in it.
 ///
 /// # Guarantees
@@ -63,6 +81,11 @@ impl SecretDocument {
 
     pub fn content(&self) -> &Content {
         &self.content
+    }
+
+    /// Whether a version was made by this program.
+    pub fn made_here(version_id: &str) -> bool {
+        version_id.starts_with(TOKEN_START)
     }
 
     /// The label of the version with a slot's value. Keys that share a document have labels of their own.
@@ -117,18 +140,37 @@ impl SecretDocument {
     /// Makes the value what consumers read, and says in which version. `Ok(None)`: somebody else moved the
     /// label first, and nothing was lost.
     ///
+    /// `fence` names a move of consumers, and is the same in every attempt at it: then a new version is made also
+    /// where the value is there already, so that no move to another value that is still under way can succeed.
+    ///
     /// # Errors
     /// [`AwsError`].
-    pub async fn publish(&self, value: &Secret) -> Result<Option<String>, AwsError> {
+    pub async fn publish(&self, value: &Secret, fence: Option<&str>) -> Result<Option<Published>, AwsError> {
         let before = self.describe().await?;
+        let place = before.arn.clone();
         let current = self.current().await?;
-        let text = self.content.with_value(&self.secret_id, &current.text, value)?;
-        let Some(text) = text else { return Ok(Some(current.version_id)) };
-        let version = match self.staged_version(&before, &current, &text).await? {
+        let purpose = fence.map_or("publish".to_owned(), |fence| format!("fence {fence}"));
+        let changed = self.content.with_value(&self.secret_id, &current.text, value)?;
+        let (text, is_there) = match changed {
+            Some(text) => (text, false),
+            None => (current.text.clone(), true),
+        };
+        let is_fenced = before
+            .holder(PREVIOUS)
+            .is_none_or(|previous| self.token(&purpose, value, previous, None) == current.version_id);
+        if is_there && (fence.is_none() || (is_fenced && before.holder(PREVIOUS).is_some())) {
+            self.leave_nothing_pending(&before).await;
+            return Ok(Some(Published { version: current.version_id, place }));
+        }
+        let staged =
+            if fence.is_none() { self.staged_version(&before, &current, &text).await? } else { None };
+        let version = match staged {
             Some(staged) => staged,
             None => {
-                let token = self.token("publish", value, &current.version_id);
-                self.put(&before, &token, &text, value).await?;
+                // A fence follows from the version below alone, so that it is known again.
+                let previous = before.holder(PREVIOUS).filter(|_| fence.is_none());
+                let token = self.token(&purpose, value, &current.version_id, previous);
+                self.put(&before, &token, &text, value, Over::AnyOfOurs).await?;
                 token
             }
         };
@@ -142,7 +184,18 @@ impl SecretDocument {
         if let Err(error) = self.move_label(PENDING, Some(&version), None).await {
             tracing::info!("{}: AWSPENDING stays on the current version: {error}", self.secret_id);
         }
-        Ok(Some(version))
+        Ok(Some(Published { version, place }))
+    }
+
+    /// Takes AWSPENDING off a version of this key's: what it waited for has happened in another way.
+    async fn leave_nothing_pending(&self, before: &Described) {
+        let Some(pending) = before.holder(PENDING).filter(|pending| self.is_ours(before.labels(pending)))
+        else {
+            return;
+        };
+        if let Err(error) = self.move_label(PENDING, Some(pending), None).await {
+            tracing::info!("{}: AWSPENDING stays on {pending}: {error}", self.secret_id);
+        }
     }
 
     /// Adds a version with this text under AWSPENDING, or finds the one that an earlier run has added.
@@ -155,8 +208,9 @@ impl SecretDocument {
         token: &str,
         text: &str,
         value: &Secret,
+        over: Over,
     ) -> Result<(), AwsError> {
-        self.check_pending(before)?;
+        self.check_pending(before, over)?;
         if let Some(over) = before.holder(PENDING).filter(|holder| *holder != token) {
             self.move_label(PENDING, Some(over), None).await?;
             crash::point("nothing is pending");
@@ -211,10 +265,12 @@ impl SecretDocument {
         }
     }
 
-    /// The id of the version that is made for this purpose and value, on top of that version.
-    pub fn token(&self, purpose: &str, value: &Secret, below: &str) -> String {
+    /// The id of the version that is made for this purpose and value, on top of that version, which itself was put
+    /// on top of another one.
+    pub fn token(&self, purpose: &str, value: &Secret, below: &str, under: Option<&str>) -> String {
         let part = self.content.part().unwrap_or_default();
-        let parts = [&self.secret_id, &part, purpose, &value.fingerprint().to_string(), below];
+        let value = value.fingerprint().to_string();
+        let parts = [&self.secret_id, &part, purpose, &value, below, under.unwrap_or_default()];
         format!("{}{}", made_on_top_of(below), &hex(&parts.join("\0"))[..OWN_HEX_DIGITS])
     }
 
@@ -308,13 +364,14 @@ impl SecretDocument {
         Ok(())
     }
 
-    /// Refuses a pending version that is neither over nor this key's.
-    fn check_pending(&self, described: &Described) -> Result<(), AwsError> {
+    /// Refuses a pending version that is neither over nor ours.
+    fn check_pending(&self, described: &Described, over: Over) -> Result<(), AwsError> {
         let Some(version) = described.holder(PENDING) else { return Ok(()) };
         let labels = described.labels(version);
         let is_over = labels.iter().any(|label| label == CURRENT || label == PREVIOUS);
         let is_of_a_slot = labels.iter().any(|label| label.starts_with(SLOT_LABEL_START));
-        let is_ours = self.is_ours(labels) || (version.starts_with(TOKEN_START) && !is_of_a_slot);
+        let is_ours = self.is_ours(labels)
+            || (version.starts_with(TOKEN_START) && (!is_of_a_slot || over == Over::AnyOfOurs));
         if is_over || is_ours {
             return Ok(());
         }

@@ -107,10 +107,20 @@ impl SecretsManager {
         // A label that is on no version and a secret that is not there are one code.
         let may_lack_the_label =
             error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception);
-        if may_lack_the_label && self.describe(secret_id).await?.holder(label).is_none() {
-            return Ok(None);
+        if !may_lack_the_label {
+            return Err(call.failed(&error));
         }
-        Err(call.failed(&error))
+        match self.describe(secret_id).await {
+            Ok(described) if described.holder(label).is_none() => Ok(None),
+            Ok(_) => Err(call.failed(&error)),
+            // Whoever may only read is told what was not found, not what it takes to look closer.
+            Err(denied) if denied.fault == Fault::Refused => Err(AwsError::new(
+                Fault::Named,
+                format!("no version of the secret {secret_id} bears {label}, or the secret is not there"),
+                "look at `rotate status`, as somebody who may call secretsmanager:DescribeSecret",
+            )),
+            Err(other) => Err(other),
+        }
     }
 
     /// One version by its id.

@@ -66,6 +66,25 @@ pub(super) fn names(document: &Document<'_>, keys: &[ReadKey]) -> Result<(), Fai
     Ok(())
 }
 
+/// Refuses one user of IAM for two keys: each would take the other's new access key for its own leftover.
+pub(super) fn iam_users(document: &Document<'_>, keys: &[ReadKey]) -> Result<(), Failure> {
+    let mut seen: BTreeMap<&str, &ReadKey> = BTreeMap::new();
+    for key in keys {
+        let Some(user) = key.settings.iam_user.as_deref() else { continue };
+        if let Some(other) = seen.insert(user, key) {
+            let message = format!(
+                "the keys `{}` (line {}) and `{}` both rotate the access keys of the user {user}",
+                other.settings.name,
+                document.line(other.at),
+                key.settings.name,
+            );
+            let hint = "a user's access keys are one key: put the targets of both into one of them";
+            return Err(document.failure(key.at, message, hint));
+        }
+    }
+    Ok(())
+}
+
 /// Refuses a variable that is a slot of two keys.
 pub(super) fn slot_variables(document: &Document<'_>, keys: &[ReadKey]) -> Result<(), Failure> {
     let mut seen: BTreeMap<&str, &ReadKey> = BTreeMap::new();

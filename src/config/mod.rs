@@ -145,6 +145,7 @@ fn resolve(
     }
     check::names(&document, &keys)?;
     check::slot_variables(&document, &keys)?;
+    check::iam_users(&document, &keys)?;
     shared_target::check(&document, &keys, scope == Scope::Everything)?;
     config(&top, keys, state_override, environment)
 }

@@ -59,11 +59,19 @@ pub enum Event {
         /// The versions that consumers read from now on, where a target's store keeps versions.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         versions: BTreeMap<TargetId, String>,
+        /// Where these targets are, in their stores' own unmistakable words.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        places: BTreeMap<TargetId, String>,
     },
     /// Every target holds the active value; the clock runs.
     GraceOpened {
         window: Window,
         targets: TargetSet,
+    },
+    /// The retiring credential is about to be probed, which shows as a use of it. All that was to be known of its
+    /// use was seen before.
+    ProbeAnnounced {
+        at: Timestamp,
     },
     /// Inside the window, these targets were seen without the active value: their consumers are to be
     /// moved again.
@@ -136,6 +144,7 @@ impl Event {
             Event::Switched { .. } => "switched",
             Event::TargetsWritten { .. } => "targets_written",
             Event::GraceOpened { .. } => "grace_opened",
+            Event::ProbeAnnounced { .. } => "probe_announced",
             Event::Drifted { .. } => "drifted",
             Event::RolledBack { .. } => "rolled_back",
             Event::Revoked { .. } => "revoked",

@@ -13,8 +13,8 @@ use super::plan::{Facts, Policy};
 use super::stamp::Stamp;
 use super::standing::{Standing, standing};
 
-/// How long the probes around a revocation take, with the difference of two clocks.
-const PROBE_SPAN_SECONDS: i64 = 300;
+/// How long the probes before a revocation take, with the difference of two clocks.
+const PROBES_SECONDS: i64 = 60;
 
 /// One thing that must be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -179,15 +179,14 @@ fn last_used(
         Some(LastUseSeen::Unknown(detail)) => (Finding::Unknown, detail.clone()),
         Some(LastUseSeen::Never) => (Finding::Met, "never used, as far as the provider knows".to_owned()),
         Some(LastUseSeen::At(used)) => {
-            let since_seconds = used.at.as_second() - window.opened_at.wall.as_second();
+            let since_seconds =
+                used.at.as_second() - window.opened_at.provider.unwrap_or(window.opened_at.wall).as_second();
             let floor_seconds = i64::try_from(window.floor_seconds).unwrap_or(i64::MAX);
             let used_at = format!("last used at {:.0} ({})", used.at, used.by);
             if since_seconds <= floor_seconds {
                 (Finding::Met, format!("{used_at}: not after the jobs that had it could go on"))
-            } else if used.may_be_a_probe && state.revocation_tried_at.is_some_and(|at| is_about(at, used.at))
-            {
-                // All that came before was looked at when that revocation was begun.
-                (Finding::Met, format!("{used_at}: by our own probe, when a revocation was tried"))
+            } else if used.may_be_a_probe && state.retiring_probed_at.is_some_and(|at| is_ours(at, used.at)) {
+                (Finding::Met, format!("{used_at}: our own probe; what was before it was looked at then"))
             } else if used.may_be_a_probe {
                 (Finding::Unknown, format!("{used_at}: perhaps a probe of our own, perhaps not"))
             } else {
@@ -197,8 +196,9 @@ fn last_used(
     }
 }
 
-fn is_about(one: Timestamp, other: Timestamp) -> bool {
-    (one.as_second() - other.as_second()).abs() <= PROBE_SPAN_SECONDS
+/// Whether a ping is the one that was announced. An earlier one was looked at before the announcement.
+fn is_ours(announced_at: Timestamp, used_at: Timestamp) -> bool {
+    used_at.as_second() - announced_at.as_second() <= PROBES_SECONDS
 }
 
 fn targets(state: &KeyState, facts: &Facts, policy: &Policy) -> (Finding, String) {

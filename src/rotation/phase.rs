@@ -35,11 +35,16 @@ pub struct KeyState {
     pub stale_targets: BTreeMap<TargetId, String>,
     /// The longest job that leases have seen, in seconds; feeds the grace floor.
     pub longest_job_seen_seconds: u64,
-    /// When a revocation of the retiring credential was begun that came to nothing: it was probed then, and a
-    /// probe is a use.
-    pub revocation_tried_at: Option<Timestamp>,
+    /// When the retiring credential was last probed by `finish`, after its last use had been looked at: a probe is
+    /// a use, too.
+    pub retiring_probed_at: Option<Timestamp>,
+    /// What was begun with a key that the provider made, when an emergency came in between: it is gone on with
+    /// when the emergency is over.
+    pub left_over: Option<Intent>,
     /// Where the slots lie, in their store's own unmistakable words, where it has any.
     pub place: Option<String>,
+    /// Where targets were written in this rotation, in their stores' own unmistakable words.
+    pub target_places: BTreeMap<TargetId, String>,
 }
 
 /// Where a rotation stands.
@@ -262,8 +267,10 @@ impl KeyState {
             active_since: at,
             stale_targets: BTreeMap::new(),
             longest_job_seen_seconds: 0,
-            revocation_tried_at: None,
+            retiring_probed_at: None,
+            left_over: None,
             place: None,
+            target_places: BTreeMap::new(),
         }
     }
 

@@ -3,6 +3,8 @@
 //! Everything not listed is refused. The same function runs in the driver, in recovery, in the model
 //! and in the tests.
 
+mod intents;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::credential::{Credential, Placement, ProviderKeyId, SlotName, TargetId, TargetSet};
@@ -58,7 +60,7 @@ struct Transition<'e> {
 }
 
 impl Transition<'_> {
-    fn next(self) -> Result<KeyState, Illegal> {
+    fn next(mut self) -> Result<KeyState, Illegal> {
         match self.event.clone() {
             Event::Adopted { .. } => self.wrong_phase(),
             Event::Intended { intent } => self.intended(intent),
@@ -69,8 +71,12 @@ impl Transition<'_> {
             }
             Event::StagedDropped { .. } => self.staged_dropped(),
             Event::Switched { direction, targets, at } => self.switched(direction, &targets, at),
-            Event::TargetsWritten { outcomes, .. } => self.targets_written(outcomes),
+            Event::TargetsWritten { outcomes, places, .. } => {
+                self.state.target_places.extend(places);
+                self.targets_written(outcomes)
+            }
             Event::GraceOpened { window, targets } => self.grace_opened(window, &targets),
+            Event::ProbeAnnounced { at } => self.probe_announced(at),
             Event::Drifted { targets } => self.drifted(&targets),
             Event::RolledBack { targets } => self.rolled_back(&targets),
             Event::Revoked { fingerprint, proof } => self.revoked(fingerprint, &proof),
@@ -98,47 +104,19 @@ impl Transition<'_> {
                 return self.bad_data("a revocation is under way, and that is a one-way door");
             }
         }
-        if !self.fits(&intent.effect) {
+        if !intents::fits(&self.state, &intent.effect) {
             return self.bad_data("the effect has no place here");
         }
-        if matches!(intent.effect, Effect::Revoke { .. }) {
-            self.state.revocation_tried_at = Some(intent.begun_at.provider.unwrap_or(intent.begun_at.wall));
+        if self.state.left_over.as_ref() == Some(&intent) {
+            self.state.left_over = None;
+        }
+        if let Some(unfinished) =
+            self.state.intent.take().and_then(|begun| intents::unfinished_making(begun, &intent))
+        {
+            self.state.left_over = Some(unfinished);
         }
         self.state.intent = Some(intent);
         Ok(self.state)
-    }
-
-    /// Whether an effect belongs to the phase and names what the phase holds.
-    fn fits(&self, effect: &Effect) -> bool {
-        let state = &self.state;
-        let other_slot = state.active_slot.other();
-        let is_at_rest = matches!(state.phase, Phase::Idle { .. } | Phase::Revoked { .. });
-        match effect {
-            Effect::StoreAdopted { .. } => false,
-            Effect::Mint { .. } => is_at_rest && state.emergency.is_none(),
-            Effect::Sweep { ids } => {
-                is_at_rest && state.emergency.is_none() && ids.iter().all(|id| state.may_be_swept(id))
-            }
-            Effect::StoreStaged { slot, credential, .. } => {
-                *slot == other_slot && credential.fingerprint != state.active().fingerprint
-            }
-            Effect::WriteTargets { fingerprint, .. } => {
-                let has_left_some = is_at_rest && !state.stale_targets.is_empty();
-                (matches!(state.phase, Phase::Promoted { .. }) || has_left_some)
-                    && *fingerprint == state.active().fingerprint
-            }
-            Effect::Erase { slot, .. } => *slot == other_slot,
-            Effect::Revoke { fingerprint, .. } => state.credential(*fingerprint).is_some(),
-            Effect::Reactivate { fingerprint, .. } => {
-                let takes_back = matches!(
-                    state.intent.as_ref().map(|intent| &intent.effect),
-                    Some(Effect::Revoke { fingerprint: begun, .. } | Effect::Reactivate { fingerprint: begun, .. })
-                        if begun == fingerprint
-                );
-                takes_back || state.was_revoked_last(*fingerprint)
-            }
-            Effect::Delete { fingerprint, .. } => state.was_revoked_last(*fingerprint),
-        }
     }
 
     fn intent_dropped(mut self) -> Result<KeyState, Illegal> {
@@ -223,6 +201,7 @@ impl Transition<'_> {
         if direction == Direction::Forward && self.state.other_slot_is_in_doubt() {
             return self.bad_data("the value of the next active one may be gone from its slot");
         }
+        let is_new = matches!(self.state.phase, Phase::SecondaryStaged { .. });
         let (active, retiring, rotation) = match (self.state.phase.clone(), direction) {
             (Phase::SecondaryStaged { active, staged, rotation }, Direction::Forward) => {
                 (staged, active, rotation)
@@ -246,7 +225,10 @@ impl Transition<'_> {
         self.state.active_since = at;
         self.state.outage = false;
         self.state.stale_targets.clear();
-        self.state.revocation_tried_at = None;
+        self.state.retiring_probed_at = None;
+        if is_new {
+            self.state.target_places.clear();
+        }
         self.state.intent = None;
         Ok(self.state)
     }
@@ -295,6 +277,14 @@ impl Transition<'_> {
         };
         self.state.phase = Phase::GraceWindow { active, retiring, rotation, propagation, window };
         self.state.intent = None;
+        Ok(self.state)
+    }
+
+    fn probe_announced(mut self, at: jiff::Timestamp) -> Result<KeyState, Illegal> {
+        if !matches!(self.state.phase, Phase::GraceWindow { .. }) {
+            return self.wrong_phase();
+        }
+        self.state.retiring_probed_at = Some(at);
         Ok(self.state)
     }
 

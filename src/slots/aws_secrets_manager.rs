@@ -5,8 +5,8 @@ use std::rc::Rc;
 use async_trait::async_trait;
 
 use super::{Purpose, SlotError, Slots};
-use crate::aws::secrets_manager::{CURRENT, PENDING};
-use crate::aws::{AwsError, Fault, SecretDocument};
+use crate::aws::secrets_manager::{CURRENT, Described, PENDING};
+use crate::aws::{AwsError, Content, Fault, Over, SecretDocument};
 use crate::crash;
 use crate::rotation::credential::{Placement, SlotName};
 use crate::secret::{Fingerprint, Secret};
@@ -47,14 +47,14 @@ impl AwsSecretsManagerSlots {
             return Err(AwsError::new(
                 Fault::Named,
                 format!("consumers of the secret {secret_id} read another value than the given one"),
-                format!("adopt what they use: `--from {}`", self.reference()),
+                self.adoption(),
             ));
         }
         self.mark(slot, before.holder(&self.label(slot)), &current.version_id).await?;
         Ok(Placement { place: self.document.place(&before)?, version: Some(current.version_id) })
     }
 
-    async fn stage(&self, slot: SlotName, value: &Secret, rotation_id: &str) -> Result<Placement, AwsError> {
+    async fn stage(&self, slot: SlotName, value: &Secret, rotation_id: &str) -> Result<Placement, SlotError> {
         let before = self.document.describe().await?;
         let place = self.document.place(&before)?;
         let current = self.document.current().await?;
@@ -63,13 +63,18 @@ impl AwsSecretsManagerSlots {
             // Somebody has put it there already.
             None => current.version_id,
             Some(text) => {
-                let token = self.document.token(rotation_id, value, &current.version_id);
-                self.document.put(&before, &token, &text, value).await?;
+                let token = self.document.token(rotation_id, value, &current.version_id, None);
+                let put = self.document.put(&before, &token, &text, value, Over::OfThisKey).await;
+                put.map_err(|error| SlotError {
+                    is_unfinished: error.fault == Fault::Passing,
+                    ..error.into()
+                })?;
                 token
             }
         };
         crash::point("a version is staged");
-        self.mark(slot, before.holder(&self.label(slot)), &version).await?;
+        let marked = self.mark(slot, before.holder(&self.label(slot)), &version).await;
+        marked.map_err(|error| SlotError { is_unfinished: true, ..error.into() })?;
         Ok(Placement { place, version: Some(version) })
     }
 
@@ -88,26 +93,46 @@ impl AwsSecretsManagerSlots {
 
     async fn take_away(&self, slot: SlotName, fingerprint: Fingerprint) -> Result<(), AwsError> {
         let label = self.label(slot);
-        let Some(held) = self.document.labelled(&label).await? else { return Ok(()) };
-        let value = self.document.content().value_in(self.document.secret_id(), &held.text)?;
-        if Fingerprint::of(value.as_bytes()) != fingerprint {
-            return Ok(());
-        }
         let described = self.document.describe().await?;
-        let labels = described.labels(&held.version_id);
-        let bears = |wanted: &str| labels.iter().any(|label| label == wanted);
-        if bears(PENDING) && !bears(CURRENT) {
-            self.document.move_label(PENDING, Some(&held.version_id), None).await?;
-            crash::point("the value is not pending any more");
+        self.forget_pending(&described, fingerprint).await?;
+        let Some(held) = self.document.labelled(&label).await? else { return Ok(()) };
+        if self.holds(&held.text, fingerprint)? {
+            self.document.move_label(&label, Some(&held.version_id), None).await?;
         }
-        self.document.move_label(&label, Some(&held.version_id), None).await?;
         Ok(())
     }
 
-    fn reference(&self) -> String {
-        match self.document.content().part() {
-            Some(part) => format!("aws-sm:{}#{part}", self.document.secret_id()),
-            None => format!("aws-sm:{}", self.document.secret_id()),
+    /// A staging that was interrupted may have left the value under AWSPENDING before it had the slot's label.
+    async fn forget_pending(&self, described: &Described, fingerprint: Fingerprint) -> Result<(), AwsError> {
+        let Some(pending) = described.holder(PENDING).filter(|pending| SecretDocument::made_here(pending))
+        else {
+            return Ok(());
+        };
+        if described.labels(pending).iter().any(|label| label == CURRENT) {
+            return Ok(());
+        }
+        let Some(held) = self.document.labelled(PENDING).await? else { return Ok(()) };
+        if held.version_id == pending && self.holds(&held.text, fingerprint)? {
+            self.document.move_label(PENDING, Some(pending), None).await?;
+            crash::point("the value is not pending any more");
+        }
+        Ok(())
+    }
+
+    fn holds(&self, text: &str, fingerprint: Fingerprint) -> Result<bool, AwsError> {
+        let value = self.document.content().value_in(self.document.secret_id(), text)?;
+        Ok(Fingerprint::of(value.as_bytes()) == fingerprint)
+    }
+
+    /// How to adopt what consumers read.
+    fn adoption(&self) -> String {
+        let secret_id = self.document.secret_id();
+        match self.document.content() {
+            Content::Whole => format!("adopt what they use: `--from aws-sm:{secret_id}`"),
+            Content::Member(key) => format!("adopt what they use: `--from aws-sm:{secret_id}#{key}`"),
+            Content::Pair { .. } => {
+                "adopt the pair that they use, as ACCESS_KEY_ID:SECRET_ACCESS_KEY".to_owned()
+            }
         }
     }
 }
@@ -132,6 +157,7 @@ impl Slots for AwsSecretsManagerSlots {
         let value = Secret::from_bytes(value.as_bytes().to_vec()).map_err(|malformed| SlotError {
             message: format!("the {} holds no key: {malformed}", self.location(slot)),
             remedy: malformed.remedy().to_owned(),
+            is_unfinished: false,
             source: None,
         })?;
         Ok(Some(value))
@@ -143,11 +169,10 @@ impl Slots for AwsSecretsManagerSlots {
         value: &Secret,
         purpose: Purpose<'_>,
     ) -> Result<Option<Placement>, SlotError> {
-        let placement = match purpose {
-            Purpose::Adopted => self.adopt(slot, value).await,
-            Purpose::Staged { rotation_id } => self.stage(slot, value, rotation_id).await,
-        };
-        Ok(Some(placement?))
+        match purpose {
+            Purpose::Adopted => Ok(Some(self.adopt(slot, value).await?)),
+            Purpose::Staged { rotation_id } => self.stage(slot, value, rotation_id).await.map(Some),
+        }
     }
 
     async fn erase(&self, slot: SlotName, fingerprint: Fingerprint) -> Result<(), SlotError> {
@@ -157,6 +182,6 @@ impl Slots for AwsSecretsManagerSlots {
 
 impl From<AwsError> for SlotError {
     fn from(error: AwsError) -> Self {
-        SlotError { message: error.message, remedy: error.remedy, source: None }
+        SlotError { message: error.message, remedy: error.remedy, is_unfinished: false, source: None }
     }
 }

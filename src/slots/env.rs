@@ -58,6 +58,7 @@ impl EnvSlots {
                 self.variable(slot)
             ),
             remedy: malformed.remedy().to_owned(),
+            is_unfinished: false,
             source: None,
         })
     }
@@ -84,6 +85,7 @@ impl EnvSlots {
                 "set {variable} to the new value where rotate and its consumers get their environment, \
                  then run the same command again from there"
             ),
+            is_unfinished: false,
             source: None,
         })
     }

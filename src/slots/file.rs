@@ -75,6 +75,7 @@ impl FileSlots {
                     "`chmod 600 '{}'`; rotate the key if someone who should not may have read it",
                     path.display()
                 ),
+                is_unfinished: false,
                 source: None,
             });
         }
@@ -87,6 +88,7 @@ impl FileSlots {
             return Err(SlotError {
                 message: format!("the key name {:?} cannot be a file name", self.key),
                 remedy: "name the key with letters, digits, `-` and `_` in rotate.toml".to_owned(),
+                is_unfinished: false,
                 source: None,
             });
         }
@@ -99,6 +101,7 @@ impl FileSlots {
                 return Err(SlotError {
                     message: format!("{} is a symlink or a file, not a directory", path.display()),
                     remedy: format!("put a real directory of mode 0700 at '{}'", path.display()),
+                    is_unfinished: false,
                     source: None,
                 });
             }
@@ -113,6 +116,7 @@ impl FileSlots {
                     mode & 0o7777
                 ),
                 remedy: format!("`chmod 700 '{}'`, after a look at who wrote there", path.display()),
+                is_unfinished: false,
                 source: None,
             });
         }
@@ -145,6 +149,7 @@ impl FileSlots {
                 message: format!("cannot create the slot directory {}", self.directory.display()),
                 remedy: "run rotate as the user that owns the state directory, on a file system with room"
                     .to_owned(),
+                is_unfinished: false,
                 source: Some(error),
             })?;
         self.open_directory().map(|_| ())
@@ -171,11 +176,13 @@ impl FileSlots {
                 message: format!("cannot write slot file {}; it is as it was", path.display()),
                 remedy: "make room or make the state directory writable, then run the same command again"
                     .to_owned(),
+                is_unfinished: false,
                 source: Some(source),
             },
             ReplaceError::NotDurable { path, source } => SlotError {
                 message: format!("wrote slot file {}, but it may not survive a power cut", path.display()),
                 remedy: "look at the disk's health (dmesg), then run the same command again".to_owned(),
+                is_unfinished: false,
                 source: Some(source),
             },
         })
@@ -186,6 +193,7 @@ impl FileSlots {
         let cannot = |error: io::Error| SlotError {
             message: format!("cannot remove slot file {} for good", path.display()),
             remedy: format!("run the same command again, or `rm -f '{}'`", path.display()),
+            is_unfinished: false,
             source: Some(error),
         };
         let Some(directory) = self.open_directory()? else { return Ok(()) };
@@ -231,6 +239,7 @@ fn not_a_file(path: &Path, what: &str) -> SlotError {
             "find out who put it there, then `rm '{}'` and place the value again",
             path.display()
         ),
+        is_unfinished: false,
         source: None,
     }
 }
@@ -239,6 +248,7 @@ fn unreadable(path: &Path, error: io::Error) -> SlotError {
     SlotError {
         message: format!("cannot read {}", path.display()),
         remedy: "run rotate as the user that owns the state directory".to_owned(),
+        is_unfinished: false,
         source: Some(error),
     }
 }
@@ -250,6 +260,7 @@ fn damaged(path: &Path, how: impl std::fmt::Display) -> SlotError {
             "restore '{}' from the provider or a backup (one line, the bare value, mode 0600)",
             path.display()
         ),
+        is_unfinished: false,
         source: None,
     }
 }

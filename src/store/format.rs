@@ -85,8 +85,12 @@ struct StateFile {
     longest_job_seen_seconds: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     place: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    target_places: BTreeMap<TargetId, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    revocation_tried_at: Option<Timestamp>,
+    left_over: Option<Intent>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retiring_probed_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     journal: Option<Head>,
     written_at: Timestamp,
@@ -190,7 +194,9 @@ fn to_file(record: &Record) -> StateFile {
         stale_targets: state.stale_targets.clone(),
         longest_job_seen_seconds: state.longest_job_seen_seconds,
         place: state.place.clone(),
-        revocation_tried_at: state.revocation_tried_at,
+        left_over: state.left_over.clone(),
+        target_places: state.target_places.clone(),
+        retiring_probed_at: state.retiring_probed_at,
         journal: record.journal.clone(),
         written_at: record.written_at,
     }
@@ -241,7 +247,9 @@ fn from_file(file: StateFile) -> Result<Record, &'static str> {
         stale_targets: file.stale_targets,
         longest_job_seen_seconds: file.longest_job_seen_seconds,
         place: file.place,
-        revocation_tried_at: file.revocation_tried_at,
+        left_over: file.left_over,
+        target_places: file.target_places,
+        retiring_probed_at: file.retiring_probed_at,
     };
     Ok(Record {
         generation: file.generation,

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use zeroize::Zeroizing;
 
 use super::file::held;
-use super::{Target, TargetError, Written};
+use super::{Moving, Target, TargetError, Written};
 use crate::aws::{AwsError, SecretDocument};
 use crate::rotation::credential::{ReadBack, TargetId};
 use crate::secret::Secret;
@@ -53,10 +53,18 @@ impl Target for AwsSecretsManagerTarget {
         Ok(())
     }
 
-    async fn write(&self, value: &Secret) -> Result<Written, TargetError> {
+    fn pin(&self, place: &str) {
+        self.document.pin(place);
+    }
+
+    async fn write(&self, value: &Secret, moving: Moving<'_>) -> Result<Written, TargetError> {
+        let fence = match moving {
+            Moving::On => None,
+            Moving::Fenced(name) => Some(name),
+        };
         for _ in 0..ATTEMPTS {
-            if let Some(version) = self.document.publish(value).await? {
-                return Ok(Written { version: Some(version) });
+            if let Some(published) = self.document.publish(value, fence).await? {
+                return Ok(Written { version: Some(published.version), place: published.place });
             }
         }
         Err(TargetError {

@@ -13,7 +13,7 @@ use rustix::fs::Access;
 use zeroize::Zeroizing;
 
 use super::file::held;
-use super::{Target, TargetError, Written};
+use super::{Moving, Target, TargetError, Written};
 use crate::rotation::credential::{ReadBack, TargetId};
 use crate::secret::{Fingerprint, Secret};
 use child::{Failed, Finished};
@@ -145,7 +145,7 @@ impl Target for CommandTarget {
         self.read_back.as_ref().map_or(Ok(()), |arguments| self.check_program(arguments, "read_back"))
     }
 
-    async fn write(&self, value: &Secret) -> Result<Written, TargetError> {
+    async fn write(&self, value: &Secret, _moving: Moving<'_>) -> Result<Written, TargetError> {
         self.check_program(&self.arguments, "command")?;
         let environment = self.visible_environment(Some(value));
         let seconds = self.timeout.as_secs_f64();

@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::file::{Locks, Original, exposure, held, resolve};
-use super::{Target, TargetError, Written};
+use super::{Moving, Target, TargetError, Written};
 use crate::rotation::credential::{ReadBack, TargetId};
 use crate::secret::Secret;
 use document::Unclear;
@@ -132,7 +132,7 @@ impl Target for DotenvTarget {
         exposure(&self.path)
     }
 
-    async fn write(&self, value: &Secret) -> Result<Written, TargetError> {
+    async fn write(&self, value: &Secret, _moving: Moving<'_>) -> Result<Written, TargetError> {
         self.write_value(value).map(|()| Written::default())
     }
 

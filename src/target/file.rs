@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 pub(super) use original::{Locks, Original, exposure, resolve};
 
-use super::{Target, TargetError, Written};
+use super::{Moving, Target, TargetError, Written};
 use crate::rotation::credential::{ReadBack, TargetId};
 use crate::secret::{Malformed, Secret};
 
@@ -84,7 +84,7 @@ impl Target for FileTarget {
         exposure(&self.path)
     }
 
-    async fn write(&self, value: &Secret) -> Result<Written, TargetError> {
+    async fn write(&self, value: &Secret, _moving: Moving<'_>) -> Result<Written, TargetError> {
         self.write_value(value).map(|()| Written::default())
     }
 

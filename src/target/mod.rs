@@ -43,10 +43,25 @@ pub trait Target {
     }
 
     /// Puts the value where consumers read it.
-    async fn write(&self, value: &Secret) -> Result<Written, TargetError>;
+    async fn write(&self, value: &Secret, moving: Moving<'_>) -> Result<Written, TargetError>;
+
+    /// Pins the place that an earlier `write` named: from now on every call fails that would reach another.
+    fn pin(&self, place: &str) {
+        let _ = place;
+    }
 
     /// What the target holds now. Never `Err`: what cannot be told is `Unknown`.
     async fn read_back(&self) -> ReadBack;
+}
+
+/// What a value is written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moving<'a> {
+    /// Consumers go on to a new value.
+    On,
+    /// They go back, or an emergency decides where they go: somebody's move to another value may still be under
+    /// way, and must not succeed after this. The text names this move, and is the same in every attempt at it.
+    Fenced(&'a str),
 }
 
 /// What a target's store says of a write.
@@ -54,6 +69,8 @@ pub trait Target {
 pub struct Written {
     /// The version that consumers read from now on, where the store keeps versions.
     pub version: Option<String>,
+    /// The store's own unmistakable name of the place, such as an ARN with its account.
+    pub place: Option<String>,
 }
 
 /// Why a target could not be checked or written.

@@ -14,11 +14,11 @@ use crate::rotation::credential::{
 };
 use crate::rotation::effect::Effect;
 use crate::rotation::event::Event;
-use crate::rotation::phase::{KeyState, Phase, Propagation};
-use crate::rotation::plan::{Attempts, TakenBack};
+use crate::rotation::phase::{Direction, KeyState, Phase, Propagation};
+use crate::rotation::plan::{Attempts, Goal, TakenBack};
 use crate::secret::{Fingerprint, Secret};
 use crate::slots::{Purpose, SlotError};
-use crate::target::Target;
+use crate::target::{Moving, Target, Written};
 
 /// Performs one effect. The outcome is committed, or is a fact for the next plan.
 ///
@@ -129,7 +129,7 @@ async fn sweep(drive: &mut Drive<'_, '_>, ids: BTreeSet<ProviderKeyId>) -> Resul
         }
     }
     drive.facts.minting = Attempts::default();
-    drive.facts.has_swept = true;
+    drive.facts.swept.extend(ids.iter().cloned());
     drive.record(&Event::Swept { ids })
 }
 
@@ -186,10 +186,15 @@ async fn store(
             let landed = drive.ports.slots.read(slot).await.ok().flatten();
             let has_landed = landed.is_some_and(|value| value.fingerprint() == credential.fingerprint);
             // And of a key that the provider made, the intent alone knows that it exists.
-            if drive.state().is_some() && !has_landed && !credential.never_served {
+            let goes_on = has_landed || error.is_unfinished || credential.never_served;
+            if drive.state().is_some() && !goes_on {
                 drive.record(&Event::IntentDropped { reason: error.to_string() })?;
             }
-            return Err(slot_failure(error, code));
+            let mut failure = slot_failure(error, code);
+            if matches!(drive.goal, Goal::RevokeNow(_)) {
+                failure.hint.push_str("; to end the leak without a replacement: `--accept-outage`");
+            }
+            return Err(failure);
         }
     };
     crash::point("after the effect");
@@ -202,25 +207,31 @@ async fn write_targets(
     targets: &TargetSet,
     fingerprint: Fingerprint,
 ) -> Result<(), Failure> {
-    let value = drive
-        .materials
-        .get(fingerprint, drive.locked.state(), &*drive.ports.slots)
-        .await
-        .map_err(|reason| value_missing(drive, reason))?;
+    let value = match drive.materials.get(fingerprint, drive.locked.state(), &*drive.ports.slots).await {
+        Ok(value) => value,
+        // A place that cannot be reached keeps no leaked key alive.
+        Err(reason) if drive.state().is_some_and(|state| state.emergency.is_some()) => {
+            return all_failed(drive, targets, &reason);
+        }
+        Err(reason) => return Err(value_missing(drive, reason)),
+    };
     let all = drive.ports.targets.iter().map(|target| &**target);
     let wanted = all.filter(|target| targets.contains(target.id()));
     let (local, remote): (Vec<_>, Vec<_>) = wanted.partition(|target| target.is_local());
+    let fence = fence(drive.state());
+    let moving = fence.as_deref().map_or(Moving::On, Moving::Fenced);
     let hold = drive.locked.hold(drive.ports)?;
-    let mut results = write_all(&local, &value).await;
+    let mut results = write_all(&local, &value, moving).await;
     drop(hold);
-    results.extend(write_all(&remote, &value).await);
+    results.extend(write_all(&remote, &value, moving).await);
     if !remote.is_empty() {
         mend_if_overtaken(drive, &remote, fingerprint).await?;
     }
     crash::point("after the effect");
-    let (mut outcomes, mut versions) = (BTreeMap::new(), BTreeMap::new());
-    for (target, (outcome, version)) in results {
-        versions.extend(version.map(|version| (target.clone(), version)));
+    let (mut outcomes, mut versions, mut places) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    for (target, (outcome, written)) in results {
+        versions.extend(written.version.map(|version| (target.clone(), version)));
+        places.extend(written.place.map(|place| (target.clone(), place)));
         outcomes.insert(target, outcome);
     }
     for (target, outcome) in &outcomes {
@@ -234,7 +245,19 @@ async fn write_targets(
     drive.facts.target_reads = None;
     drive.facts.reached_stale =
         matches!(drive.state().map(|state| &state.phase), Some(Phase::Idle { .. } | Phase::Revoked { .. }));
-    drive.record(&Event::TargetsWritten { outcomes, versions })
+    drive.record(&Event::TargetsWritten { outcomes, versions, places })
+}
+
+/// The value that was to be written is not at hand: no target can be written.
+fn all_failed(drive: &mut Drive<'_, '_>, targets: &TargetSet, reason: &str) -> Result<(), Failure> {
+    let reason = format!("not written: {reason}");
+    for target in targets {
+        drive.facts.failed_targets.insert(target.clone(), reason.clone());
+        drive.ports.narrator.warn(&format!("{target}: {reason}"));
+    }
+    let failed = |target: &TargetId| (target.clone(), Propagation::Failed { reason: reason.clone() });
+    let outcomes = targets.iter().map(failed).collect();
+    drive.record(&Event::TargetsWritten { outcomes, versions: BTreeMap::new(), places: BTreeMap::new() })
 }
 
 /// Nobody can be kept from committing while a program or a network takes its time. Where an emergency went
@@ -257,7 +280,9 @@ async fn mend_if_overtaken(
         };
         let value = drive.materials.get(active, drive.locked.state(), &*drive.ports.slots).await;
         let value = value.map_err(|reason| overtaken.clone().because(reason))?;
-        for (target, (outcome, _)) in write_all(targets, &value).await {
+        let fence = fence(drive.state());
+        let moving = fence.as_deref().map_or(Moving::On, Moving::Fenced);
+        for (target, (outcome, _)) in write_all(targets, &value, moving).await {
             if !outcome.is_settled() {
                 drive.ports.narrator.warn(&format!("{target} may hold a dead value: {}", outcome.name()));
             }
@@ -266,27 +291,35 @@ async fn mend_if_overtaken(
     }
 }
 
+/// The name of the move of consumers that is under way, where an earlier one may still be on its way: when they
+/// go back, and in an emergency. The moment of the switch is recorded with it, and is another one for each.
+fn fence(state: Option<&KeyState>) -> Option<String> {
+    let state = state?;
+    let goes_back = matches!(state.phase, Phase::Promoted { direction: Direction::Back, .. });
+    (goes_back || state.emergency.is_some()).then(|| state.active_since.to_string())
+}
+
 /// Writes targets side by side.
 async fn write_all(
     targets: &[&dyn Target],
     value: &Secret,
-) -> BTreeMap<TargetId, (Propagation, Option<String>)> {
+    moving: Moving<'_>,
+) -> BTreeMap<TargetId, (Propagation, Written)> {
     let writes =
-        targets.iter().map(|target| async { (target.id().clone(), write_one(*target, value).await) });
+        targets.iter().map(|target| async { (target.id().clone(), write_one(*target, value, moving).await) });
     join_all(writes).await.into_iter().collect()
 }
 
-/// Writes one target and believes only what is read back, where anything can be. With the version that
-/// consumers read from now on, where there are versions.
-async fn write_one(target: &dyn Target, value: &Secret) -> (Propagation, Option<String>) {
-    match target.write(value).await {
-        Ok(written) => (look_back(target, value).await, written.version),
+/// Writes one target and believes only what is read back, where anything can be.
+async fn write_one(target: &dyn Target, value: &Secret, moving: Moving<'_>) -> (Propagation, Written) {
+    match target.write(value, moving).await {
+        Ok(written) => (look_back(target, value).await, written),
         Err(error) => {
             let mut reason = error.to_string();
             if let Some(source) = &error.source {
                 reason.push_str(&format!(": {source}"));
             }
-            (Propagation::Failed { reason: format!("{reason}; {}", error.remedy) }, None)
+            (Propagation::Failed { reason: format!("{reason}; {}", error.remedy) }, Written::default())
         }
     }
 }

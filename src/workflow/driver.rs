@@ -51,6 +51,12 @@ impl<'a, 'lock> Drive<'a, 'lock> {
         if let Some(place) = locked.state().and_then(|state| state.place.as_deref()) {
             ports.slots.pin(place);
         }
+        let places = locked.state().map(|state| &state.target_places);
+        for target in &ports.targets {
+            if let Some(place) = places.and_then(|places| places.get(target.id())) {
+                target.pin(place);
+            }
+        }
         Self {
             ports,
             locked,
@@ -118,6 +124,8 @@ impl<'a, 'lock> Drive<'a, 'lock> {
         let seen = seen.map(|table| ("evidence", table));
         self.locked.commit(self.ports, self.goal.command(), event, seen, &now)?;
         self.facts.emergency_ended |= matches!(event, Event::EmergencyEnded);
+        self.facts.has_announced |= matches!(event, Event::ProbeAnnounced { .. });
+        self.facts.has_dropped |= matches!(event, Event::IntentDropped { .. } | Event::StagedDropped { .. });
         if let Some(text) = narration(event) {
             self.ports.narrator.say(&text);
         }
@@ -160,6 +168,7 @@ fn narration(event: &Event) -> Option<String> {
             Some(format!("grace window opened; not before {:.0}", window.not_before))
         }
         Event::Revoked { fingerprint, proof } => Some(revoked(&fingerprint.to_string(), proof)),
+        Event::IntentDropped { reason } => Some(format!("what was begun is called off: {reason}")),
         Event::RevocationUndone { reason, .. } => Some(format!("the revocation was taken back: {reason}")),
         Event::EmergencyDeclared { .. } => {
             Some("emergency declared; it stays on record until it is over".to_owned())

@@ -51,6 +51,9 @@ pub fn steps(
             Step::Record(event) => {
                 lines.push(recorded(&event));
                 facts.emergency_ended |= matches!(event, Event::EmergencyEnded);
+                facts.has_announced |= matches!(event, Event::ProbeAnnounced { .. });
+                facts.has_dropped |=
+                    matches!(event, Event::IntentDropped { .. } | Event::StagedDropped { .. });
                 match apply(state.as_ref(), &event) {
                     Ok(next) => state = Some(next),
                     Err(illegal) => {
@@ -229,7 +232,7 @@ fn succeed(
             });
         }
         Effect::Sweep { ids } => {
-            facts.has_swept = true;
+            facts.swept.extend(ids.iter().cloned());
             facts.listed = None;
             events.push(Event::Swept { ids: ids.clone() });
         }
@@ -238,6 +241,7 @@ fn succeed(
             events.push(Event::TargetsWritten {
                 outcomes: targets.iter().map(|target| (target.clone(), Propagation::Confirmed)).collect(),
                 versions: BTreeMap::new(),
+                places: BTreeMap::new(),
             });
         }
         Effect::Erase { .. } => events.push(match state.as_ref().map(|state| &state.phase) {

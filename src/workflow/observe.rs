@@ -144,7 +144,9 @@ async fn await_acceptance(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {
     loop {
         probe_now(drive, fingerprint).await;
         let passed = elapsed(&began, &drive.ports.clock.now()).seconds;
-        if drive.facts.probes.get(&fingerprint) == Some(&Verdict::Accepted) || passed >= limit {
+        let is_over = drive.facts.probes.get(&fingerprint) == Some(&Verdict::Accepted)
+            || drive.facts.missing_values.contains_key(&fingerprint);
+        if is_over || passed >= limit {
             return;
         }
         drive.ports.narrator.waiting("waiting for the provider to accept the credential …");
@@ -209,7 +211,10 @@ async fn read_targets(drive: &mut Drive<'_, '_>) {
 
 async fn list_keys(drive: &mut Drive<'_, '_>) {
     drive.facts.listed = Some(match drive.ports.provider.list().await {
-        Outcome::Done(listed) => Ok(listed),
+        Outcome::Done(mut listed) => {
+            listed.retain(|key| !drive.facts.swept.contains(&key.id));
+            Ok(listed)
+        }
         Outcome::Refused(detail) | Outcome::Unknown(detail) => Err(detail),
     });
 }

@@ -12,6 +12,7 @@ use crate::error::Failure;
 use crate::exit::ExitCode;
 use crate::rotation::credential::{ProviderKey, TargetId};
 use crate::rotation::evidence::{self, Evidence, Finding, Item};
+use crate::rotation::phase::Phase;
 use crate::rotation::plan::{Goal, Refusal, Wait, Wanted};
 use crate::store::format::Record;
 
@@ -247,15 +248,7 @@ impl Speaker<'_> {
             Refusal::NeedsReplacement { suspect } => Failure::new(
                 ExitCode::Usage,
                 format!("{suspect} is all that serves `{key}`: revoking it stops every consumer"),
-                if self.ports.settings.policy.capabilities.mint {
-                    format!(
-                        "`rotate stage {key}` makes a new key; then run the same command again; or accept the \
-                         outage with --accept-outage"
-                    )
-                } else { format!(
-                    "create a new key and give it with --replace-from, as in `rotate revoke-now {key} --reason … \
-                     --replace-from -`; or accept the outage with --accept-outage"
-                ) },
+                self.replacement(),
             ),
             Refusal::NoSuspect => Failure::new(
                 ExitCode::WrongPhase,
@@ -279,6 +272,32 @@ impl Speaker<'_> {
         match self.record {
             Some(record) => overview::command_line(command, &record.state, self.key),
             None => format!("rotate {command} {}", self.key),
+        }
+    }
+
+    /// Where a replacement comes from.
+    fn replacement(&self) -> String {
+        let key = self.key;
+        let outage = "or accept the outage with --accept-outage";
+        let phase = self.record.map(|record| &record.state.phase);
+        if !self.ports.settings.policy.capabilities.mint {
+            return format!(
+                "create a new key and give it with --replace-from, as in `rotate revoke-now {key} --reason … \
+                 --replace-from -`; {outage}"
+            );
+        }
+        match phase {
+            Some(Phase::SecondaryStaged { .. }) => format!(
+                "`rotate stage {key} --replace` has another key made; then `rotate revoke-now {key} --suspect old`; \
+                 {outage}"
+            ),
+            Some(Phase::Promoted { .. } | Phase::GraceWindow { .. }) => format!(
+                "there is room for two: `rotate revoke-now {key} --suspect old`, `rotate purge {key}`, `rotate stage \
+                 {key}`, then `rotate revoke-now {key} --suspect old` again; {outage}"
+            ),
+            _ => {
+                format!("`rotate stage {key}` has a new key made; then run the same command again; {outage}")
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use super::overview;
 use super::ports::Ports;
 use crate::error::Failure;
 use crate::exit::ExitCode;
-use crate::rotation::credential::Credential;
+use crate::rotation::credential::{Credential, ReadBack};
 use crate::rotation::phase::{Ending, KeyState, Phase, Rotation};
 use crate::rotation::plan::{Goal, RevokeNow, Suspect, suspects};
 use crate::rotation::stamp::{Stamp, elapsed};
@@ -161,7 +161,11 @@ pub async fn revoke_now(ports: &Ports, options: Options) -> Result<Report, Failu
     let milliseconds = elapsed(&options.started, &ports.clock.now()).milliseconds;
     let seconds = Duration::from_millis(milliseconds).as_secs_f64();
     let failed = facts.failed_targets.iter().map(|(target, reason)| format!("{target}: {reason}"));
-    let problems: Vec<_> = failed.chain(locked.problems().iter().cloned()).collect();
+    let unread = facts.target_reads.iter().flatten().filter_map(|(target, read)| match read {
+        ReadBack::Unknown(reason) => Some(format!("{target}: not read: {reason}")),
+        _ => None,
+    });
+    let problems: Vec<_> = failed.chain(unread).chain(locked.problems().iter().cloned()).collect();
     if !problems.is_empty() {
         return Err(passed_over(ports, seconds, &problems, &locked));
     }

@@ -652,6 +652,9 @@ fn access_keys_belong_to_a_user() {
     let key_settings = config.key(None).unwrap();
     assert_eq!(key_settings.iam_user.as_deref(), Some("publisher"));
     assert_eq!(key_settings.provider.propagation().as_secs(), 60);
+    let other = key("iam_user = \"p\"").replace("keys.prod", "keys.other");
+    let two = format!("{}\n{other}", key("iam_user = \"p\""));
+    refused(&two, &["both rotate the access keys of the user p"]);
     refused(&key(""), &["has no iam_user", "add iam_user"]);
     refused(&key("iam_user = \"/path/publisher\""), &["is no name of an IAM user"]);
     refused(&key("iam_user = \"p\"\nworkspace = \"w\""), &["is none of aws-iam"]);

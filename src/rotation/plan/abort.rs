@@ -70,7 +70,9 @@ fn nothing_staged(state: &KeyState, view: View<'_>) -> Result<Step, Step> {
     }
     match &state.last_rotation {
         // Calling an emergency off was all there was to do.
-        _ if view.facts.emergency_ended || view.facts.has_swept => Ok(Step::Done),
+        _ if view.facts.emergency_ended || view.facts.has_dropped || !view.facts.swept.is_empty() => {
+            Ok(Step::Done)
+        }
         Some(last) if last.ended == Ending::Aborted => Ok(Step::Done),
         _ if can_be_undone(state, view) => {
             Err(Step::Refused(Refusal::WrongPhase { next: &["undo", "stage"] }))

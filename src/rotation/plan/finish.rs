@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{Question, Refusal, Step, View, Wait, revocation, wrong_phase};
 use crate::rotation::credential::Verdict;
 use crate::rotation::effect::Effect;
+use crate::rotation::event::Event;
 use crate::rotation::evidence::{self, Evidence, Finding, Item};
 use crate::rotation::phase::{Direction, KeyState, Phase};
 use crate::secret::Fingerprint;
@@ -37,6 +38,10 @@ pub(super) fn plan(state: &KeyState, accept_unknown: &BTreeSet<Item>, view: View
         Err(step) => return step,
     }
     match gate(state, accept_unknown, view) {
+        Ok(()) if view.policy.capabilities.last_used && !view.facts.has_announced => {
+            let at = view.now.provider.unwrap_or(view.now.wall);
+            Step::Record(Event::ProbeAnnounced { at })
+        }
         Ok(()) => revocation::plan(state, retiring, view),
         Err(step) => step,
     }

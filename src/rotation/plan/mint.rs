@@ -7,15 +7,17 @@
 use std::collections::BTreeSet;
 
 use super::{ATTEMPTS_LIMIT, Question, Refusal, Step, View, Wanted, abort, purge, stage, wrong_phase};
-use crate::rotation::credential::{Credential, LastUseSeen, ListedKey, ProviderKeyId};
+use crate::rotation::credential::{Credential, Identity, LastUseSeen, ListedKey, ProviderKeyId};
 use crate::rotation::effect::{Effect, Intent};
 use crate::rotation::event::Event;
 use crate::rotation::phase::{Direction, KeyState, Phase, Rotation};
-use crate::rotation::stamp::elapsed;
+use crate::rotation::stamp::{Stamp, elapsed};
 
-/// How far the provider's clock and this machine's may be apart, and how long a call may take, in seconds.
-/// A key that was made outside this span around an intent did not come of it.
-const SPAN_SECONDS: i64 = 600;
+/// How far the provider's clock and this machine's may be apart.
+const SKEW_SECONDS: i64 = 60;
+/// How old an intent may be when the call is made, and how long the call may take.
+const FRESH_SECONDS: i64 = 30;
+const CALL_SECONDS: i64 = 30;
 
 pub(super) fn plan(state: &KeyState, rotation: &Rotation, replace: bool, view: View<'_>) -> Step {
     match &state.phase {
@@ -57,10 +59,12 @@ fn next(state: &KeyState, rotation: &Rotation, view: View<'_>) -> Result<Step, S
             }
             store(state, credential, rotation, view)
         }
-        Some(Effect::Mint { rotation, existing }) => match lost(state, view)? {
-            ids if !ids.is_empty() => sweep(ids, view),
-            _ => again(state, rotation, existing, view),
+        Some(Effect::Mint { rotation, existing }) => match lost(state, None, view)? {
+            Lost { strange: Some(key), .. } => Err(Step::Refused(Refusal::StrangeKey { key })),
+            Lost { ids, .. } if !ids.is_empty() => sweep(ids, view),
+            Lost { .. } => again(state, rotation, existing, view),
         },
+        _ if state.left_over.is_some() => Ok(take_up(state)),
         Some(Effect::Delete { .. }) => Ok(purge::plan(state, view)),
         _ => begin(state, rotation, view),
     }
@@ -89,8 +93,8 @@ fn begin(state: &KeyState, rotation: &Rotation, view: View<'_>) -> Result<Step, 
 /// Frees a place that nobody can need any more, or says what holds the places.
 fn make_room(state: &KeyState, listed: &[ListedKey], view: View<'_>) -> Result<Step, Step> {
     let is_listed = |id: &ProviderKeyId| listed.iter().any(|key| key.id == *id);
-    let garbage = garbage(state, view);
-    if garbage.iter().any(is_listed) {
+    let garbage = garbage(state, view)?;
+    if !garbage.is_empty() {
         return sweep(garbage, view);
     }
     if let Phase::Revoked { revoked, .. } = &state.phase
@@ -129,7 +133,7 @@ fn again(
         return make_room(state, listed(view)?, view);
     }
     let age_seconds = intent_age_seconds(state, view);
-    if age_seconds > SPAN_SECONDS / 2 && minting.unknown.count == 0 {
+    if age_seconds > FRESH_SECONDS && minting.unknown.count == 0 {
         // What would come of it now could not be told from somebody else's by its age.
         return Ok(Step::Record(Event::IntentDropped { reason: "nothing came of it".to_owned() }));
     }
@@ -149,16 +153,21 @@ fn intent_age_seconds(state: &KeyState, view: View<'_>) -> i64 {
 pub(super) fn clear_away(state: &KeyState, view: View<'_>) -> Result<Option<Step>, Step> {
     match state.intent.as_ref().map(|intent| &intent.effect) {
         Some(Effect::Sweep { ids }) => sweep(ids.clone(), view).map(Some),
-        Some(Effect::Mint { .. }) => match lost(state, view)? {
-            ids if ids.is_empty() => {
-                Ok(Some(Step::Record(Event::IntentDropped { reason: "aborted".to_owned() })))
+        Some(Effect::Mint { .. }) => match lost(state, None, view)? {
+            Lost { ids, .. } if !ids.is_empty() => sweep(ids, view).map(Some),
+            // One that may be somebody else's is left alone.
+            Lost { strange, .. } => {
+                let reason = match strange {
+                    Some(key) => {
+                        format!("aborted; the key {} is not known to be ours, and is left alone", key.id)
+                    }
+                    None => "aborted".to_owned(),
+                };
+                Ok(Some(Step::Record(Event::IntentDropped { reason })))
             }
-            ids => sweep(ids, view).map(Some),
         },
-        Some(Effect::StoreStaged { credential, .. }) if credential.never_served => {
-            sweep(credential.provider_key_id.clone().into_iter().collect(), view).map(Some)
-        }
-        None => match garbage(state, view) {
+        None if state.left_over.is_some() => Ok(Some(take_up(state))),
+        None => match garbage(state, view)? {
             ids if ids.is_empty() => Ok(None),
             ids => sweep(ids, view).map(Some),
         },
@@ -166,40 +175,84 @@ pub(super) fn clear_away(state: &KeyState, view: View<'_>) -> Result<Option<Step
     }
 }
 
-/// Keys that were made here, put aside before they were promoted, and so never given to anyone.
-fn garbage(state: &KeyState, view: View<'_>) -> BTreeSet<ProviderKeyId> {
-    if !view.policy.capabilities.mint {
-        return BTreeSet::new();
+/// Goes on with what an emergency came in between of.
+fn take_up(state: &KeyState) -> Step {
+    match &state.left_over {
+        Some(intent) => Step::Record(Event::Intended { intent: intent.clone() }),
+        None => Step::Done,
     }
-    let unused = state.set_aside.iter().filter(|aside| aside.never_served);
-    unused.filter_map(|aside| aside.provider_key_id.clone()).collect()
 }
 
-/// Keys that came of the pending intent, and whose values are lost.
-fn lost(state: &KeyState, view: View<'_>) -> Result<BTreeSet<ProviderKeyId>, Step> {
-    let Some(Intent { effect: Effect::Mint { existing, .. }, begun_at, .. }) = &state.intent else {
+/// Keys that were made here, put aside before they were promoted, and never used: nobody has them.
+fn garbage(state: &KeyState, view: View<'_>) -> Result<BTreeSet<ProviderKeyId>, Step> {
+    let unused = state.set_aside.iter().filter(|aside| aside.never_served);
+    let ids: BTreeSet<_> = unused.filter_map(|aside| aside.provider_key_id.clone()).collect();
+    if !view.policy.capabilities.mint || ids.is_empty() {
         return Ok(BTreeSet::new());
+    }
+    let mut garbage = BTreeSet::new();
+    for key in listed(view)?.iter().filter(|key| ids.contains(&key.id)) {
+        if is_unused(key)? {
+            garbage.insert(key.id.clone());
+        }
+    }
+    Ok(garbage)
+}
+
+/// What is there beside the keys that were there when the pending intent was written.
+#[derive(Default)]
+struct Lost {
+    /// They came of the intent, and their values are lost.
+    ids: BTreeSet<ProviderKeyId>,
+    /// One that may be somebody else's.
+    strange: Option<ListedKey>,
+}
+
+/// `given` is a key whose value is at hand.
+fn lost(state: &KeyState, given: Option<&ProviderKeyId>, view: View<'_>) -> Result<Lost, Step> {
+    let mut lost = Lost::default();
+    let Some(Intent { effect: Effect::Mint { existing, .. }, begun_at, .. }) = &state.intent else {
+        return Ok(lost);
     };
-    let mut ids = BTreeSet::new();
     for key in listed(view)? {
-        if existing.contains(&key.id) || state.knows(&key.id) {
+        if existing.contains(&key.id) || state.knows(&key.id) || given == Some(&key.id) {
             continue;
         }
-        let began = begun_at.provider.unwrap_or(begun_at.wall).as_second();
-        let is_of_then = key.created_at.is_some_and(|at| (at.as_second() - began).abs() <= SPAN_SECONDS);
-        let is_unused = match &key.last_use {
-            LastUseSeen::Never => true,
-            LastUseSeen::At(used) => used.may_be_a_probe,
-            LastUseSeen::Unknown(detail) => {
-                return Err(Step::Refused(Refusal::AdminUnreachable { detail: detail.clone() }));
-            }
-        };
-        if !is_of_then || !is_unused {
-            return Err(Step::Refused(Refusal::StrangeKey { key: key.clone() }));
+        if is_of(begun_at, key) && is_unused(key)? {
+            lost.ids.insert(key.id.clone());
+        } else {
+            lost.strange = Some(key.clone());
         }
-        ids.insert(key.id.clone());
     }
-    Ok(ids)
+    Ok(lost)
+}
+
+/// Whether a key was made when the call of an intent was.
+fn is_of(begun_at: &Stamp, key: &ListedKey) -> bool {
+    let began = begun_at.provider.unwrap_or(begun_at.wall).as_second();
+    let span = -SKEW_SECONDS..=FRESH_SECONDS + CALL_SECONDS + SKEW_SECONDS;
+    key.created_at.is_some_and(|at| span.contains(&(at.as_second() - began)))
+}
+
+/// Whether nobody used a key, but for a ping.
+fn is_unused(key: &ListedKey) -> Result<bool, Step> {
+    match &key.last_use {
+        LastUseSeen::Never => Ok(true),
+        LastUseSeen::At(used) => Ok(used.may_be_a_probe),
+        LastUseSeen::Unknown(detail) => {
+            Err(Step::Refused(Refusal::AdminUnreachable { detail: detail.clone() }))
+        }
+    }
+}
+
+/// What a value that was given leaves to be cleared away, where having the provider make one was begun.
+pub(super) fn instead(state: &KeyState, given: &Identity, view: View<'_>) -> Result<(), Step> {
+    let given = match given {
+        Identity::Proven(key) => Some(&key.id),
+        _ => None,
+    };
+    let Lost { ids, .. } = lost(state, given, view)?;
+    if ids.is_empty() { Ok(()) } else { Err(sweep(ids, view)?) }
 }
 
 fn sweep(ids: BTreeSet<ProviderKeyId>, view: View<'_>) -> Result<Step, Step> {

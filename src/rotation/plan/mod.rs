@@ -21,8 +21,8 @@ pub use refusal::{Refusal, Wanted};
 pub use revoke_now::{Suspect, suspects};
 
 use super::credential::{
-    Capabilities, Credential, Identity, KeyStatus, LastUseSeen, ListedKey, ReadBack, SlotName, TargetId,
-    TargetSet, Verdict,
+    Capabilities, Credential, Identity, KeyStatus, LastUseSeen, ListedKey, ProviderKeyId, ReadBack, SlotName,
+    TargetId, TargetSet, Verdict,
 };
 use super::effect::Effect;
 use super::event::Event;
@@ -173,9 +173,13 @@ pub struct Facts {
     pub listed: Option<Result<Vec<ListedKey>, String>>,
     pub minting: Attempts,
     pub sweeping: Attempts,
-    /// Keys that were left over are gone since this run.
-    pub has_swept: bool,
+    /// Keys that were left over and are gone since this run. A list may lag, and show them for a while yet.
+    pub swept: BTreeSet<ProviderKeyId>,
     pub last_uses: BTreeMap<Fingerprint, LastUseSeen>,
+    /// What an interrupted `stage` had begun was called off in this run.
+    pub has_dropped: bool,
+    /// The probe of the retiring credential was announced in this run.
+    pub has_announced: bool,
 }
 
 /// What came of calls that make or delete keys in this run.
@@ -405,8 +409,9 @@ fn busy_elsewhere(state: &KeyState, goal: &Goal) -> Option<Refusal> {
         (Effect::Delete { .. }, Goal::Purge | Goal::Mint { .. }) => None,
         (Effect::Delete { .. }, _) => refuse("purge", "deleting the revoked credential was begun"),
         (Effect::Mint { .. } | Effect::Sweep { .. }, Goal::Mint { .. } | Goal::Abort) => None,
-        (Effect::Mint { .. } | Effect::Sweep { .. }, Goal::Stage { .. }) => {
-            refuse("abort", "having the provider make a new key was begun")
+        (Effect::Mint { .. }, Goal::Stage { .. }) => None,
+        (Effect::Sweep { .. }, Goal::Stage { .. }) => {
+            refuse("abort", "deleting a key that nobody has was begun")
         }
         (
             Effect::Mint { .. } | Effect::Sweep { .. },

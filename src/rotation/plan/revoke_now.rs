@@ -251,7 +251,12 @@ fn settle_targets(state: &KeyState, wanted: &RevokeNow, view: View<'_>) -> Resul
             // What was read back when the window opened may have changed since.
             let astray: TargetSet = promote::standings(state, view)?
                 .into_iter()
-                .filter(|(_, standing)| !matches!(standing, Standing::Settled | Standing::Believed))
+                .filter(|(target, standing)| match standing {
+                    Standing::Settled | Standing::Believed => false,
+                    // Written in this rotation, and not to be read just now: nothing says that it is astray.
+                    Standing::Unread(_) => !state.phase.has_settled(target),
+                    Standing::Astray(_) | Standing::Unwritten(_) => true,
+                })
                 .map(|(target, _)| target)
                 .collect();
             if astray.is_empty() {

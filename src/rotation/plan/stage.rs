@@ -1,6 +1,6 @@
 //! Idle, Revoked → SecondaryStaged.
 
-use super::{Refusal, Step, View, Wanted, wrong_phase};
+use super::{Refusal, Step, View, Wanted, mint, wrong_phase};
 use crate::rotation::credential::{Credential, Identity};
 use crate::rotation::effect::Effect;
 use crate::rotation::phase::{Direction, KeyState, Phase, Rotation};
@@ -62,6 +62,9 @@ pub(super) fn store(
         }
     }
     in_workspace(fingerprint, view)?;
+    if !candidate.never_served {
+        mint::instead(state, identity, view)?;
+    }
     Ok(Step::Act(Effect::StoreStaged {
         slot: state.active_slot.other(),
         credential: identified(candidate, identity),

@@ -48,7 +48,8 @@ pub(super) fn strange_key(key: &str, listed: &ListedKey, provider: &dyn Provider
             listed.id
         ),
         format!(
-            "ask whose it is; if it is nobody's: {}; then `rotate stage {key}` again",
+            "ask whose it is; if it is nobody's: {}, then `rotate stage {key}` again; if it is somebody's, `rotate abort \
+             {key}` lets it be",
             provider.removal(&listed.id)
         ),
     )

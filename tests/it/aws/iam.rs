@@ -357,3 +357,101 @@ fn each_denied_action_is_named() {
         bench.lab.run(command).expect(0);
     }
 }
+
+#[test]
+fn a_key_that_a_person_made_after_a_failed_stage_is_taken_and_not_deleted() {
+    let is_down = Arc::new(AtomicBool::new(true));
+    let switch = Arc::clone(&is_down);
+    let bench = adopted("by-hand", move |lab| {
+        strict(lab, move |request| {
+            let fails = action(request) == "CreateAccessKey" && switch.load(Ordering::SeqCst);
+            fails.then(|| refusal(500, "ServiceFailure", "An internal error occurred"))
+        })
+    });
+    bench.lab.run("stage prod").expect(21);
+    is_down.store(false, Ordering::SeqCst);
+    let by_hand = bench.user.create_key();
+    bench.lab.write("hand.key", &by_hand.value());
+    bench.lab.run("stage prod --from file:hand.key").expect(0);
+    assert_eq!(bench.user.status(&by_hand.id), "Active");
+    bench.lab.run("promote prod").expect(0);
+}
+
+/// From documentation: a failure of IAM's own, after which a key may turn up late.
+#[test]
+fn a_key_that_turns_up_late_is_known_for_what_it_is() {
+    let made = Arc::new(Mutex::new(String::new()));
+    let is_shown = Arc::new(AtomicBool::new(false));
+    let (keep, shown) = (Arc::clone(&made), Arc::clone(&is_shown));
+    let failed = AtomicBool::new(false);
+    let bench = adopted("late", move |lab| {
+        strict(lab, move |request| {
+            if action(request) == "CreateAccessKey" && !failed.swap(true, Ordering::SeqCst) {
+                let answer = pass_on(request, Moto::get().address()).unwrap();
+                let text = String::from_utf8(answer).unwrap();
+                let id = text.split("<AccessKeyId>").nth(1).unwrap().split('<').next().unwrap();
+                *keep.lock().unwrap() = id.to_owned();
+                return Some(refusal(500, "ServiceFailure", "An internal error occurred"));
+            }
+            if action(request) == "CreateAccessKey" && !shown.load(Ordering::SeqCst) {
+                return Some(refusal(409, "LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: 2"));
+            }
+            if action(request) == "ListAccessKeys" && !shown.load(Ordering::SeqCst) {
+                let answer = pass_on(request, Moto::get().address()).unwrap();
+                let text = String::from_utf8(answer).unwrap();
+                let hidden = keep.lock().unwrap().clone();
+                let mut members = text.split("<member>");
+                let mut body = members.next().unwrap().split("\r\n\r\n").nth(1).unwrap().to_owned();
+                for member in members {
+                    let (own, after) = member.split_once("</member>").unwrap();
+                    let is_hidden = !hidden.is_empty() && own.contains(&hidden);
+                    let own = if is_hidden { String::new() } else { format!("<member>{own}</member>") };
+                    body.push_str(&format!("{own}{after}"));
+                }
+                return Some(crate::lab::double::http_answer(200, &[("content-type", "text/xml")], &body));
+            }
+            None
+        })
+    });
+    bench.lab.run("stage prod").expect(13).says(&["allows no more"]);
+    assert!(!bench.lab.status("prod")["interrupted"].is_null(), "what was begun is not forgotten");
+    is_shown.store(true, Ordering::SeqCst);
+    bench.lab.run("stage prod").expect(0).says(&["which nobody had"]);
+    assert_eq!(bench.user.status(&made.lock().unwrap()), "gone");
+}
+
+#[test]
+fn a_key_of_somebody_elses_is_let_be_by_an_abort() {
+    let bench = adopted("strange", open_door);
+    let mut killed = bench.lab.command(&["stage", "prod"]);
+    killed.env("ROTATE_TEST_CRASH_AT", "4");
+    assert_ne!(bench.lab.finish_command(&mut killed).code, 0);
+    bench.lab.advance_minutes(60);
+    let theirs = bench.user.create_key();
+    bench.lab.run("stage prod").expect(13).says(&["or of somebody else", "rotate abort prod"]);
+    bench.lab.run("abort prod").expect(0);
+    assert_eq!(bench.user.status(&theirs.id), "Active");
+    assert!(bench.lab.status("prod")["interrupted"].is_null());
+}
+
+#[test]
+fn a_finish_that_failed_after_its_ping_is_not_held_up_by_it() {
+    let fails = Arc::new(AtomicBool::new(false));
+    let switch = Arc::clone(&fails);
+    let bench = adopted("own-ping", move |lab| {
+        strict(lab, move |request| {
+            let fails = action(request) == "ListAccessKeys" && switch.load(Ordering::SeqCst);
+            fails.then(|| refusal(503, "ServiceUnavailable", "later"))
+        })
+    });
+    for command in ["stage prod", "promote prod"] {
+        bench.lab.run(command).expect(0);
+    }
+    bench.lab.advance_minutes(61);
+    fails.store(true, Ordering::SeqCst);
+    bench.lab.run("finish prod").expect(21);
+    fails.store(false, Ordering::SeqCst);
+    bench.lab.advance_minutes(60);
+    bench.lab.run("finish prod").expect(0);
+    assert_eq!(bench.user.status(&bench.old.id), "Inactive");
+}

@@ -1,5 +1,7 @@
 //! Slots in a secret: where the values lie at each step, and what becomes of what others write.
 
+use std::sync::{Arc, Mutex};
+
 use serde_json::json;
 
 use super::interference::{before_put, between, error, operation};
@@ -151,6 +153,112 @@ fn a_move_that_was_late_fails_after_an_abort() {
     let late = json!({"SecretId": name, "VersionStage": "AWSCURRENT", "RemoveFromVersionId": from, "MoveToVersionId": to});
     assert!(moto.refuses("UpdateSecretVersionStage", late), "the late move went through");
     assert_eq!(moto.current(name), old.value);
+}
+
+#[test]
+fn a_move_that_is_still_under_way_fails_after_an_abort() {
+    for secret in ["slots/held", "slots/held-in-an-emergency"] {
+        let moto = Moto::get();
+        let (mut lab, old, _) = staged(&moto.url(), secret);
+        // The request is held on its way, and the promotion gives up.
+        let held = Arc::new(Mutex::new(None));
+        let keep = Arc::clone(&held);
+        let front = between(move |request, _| {
+            let is_move =
+                operation(request) == "UpdateSecretVersionStage" && request.body.contains("AWSCURRENT");
+            is_move.then(|| {
+                *keep.lock().unwrap() = Some(request.body.clone());
+                error(503, "ServiceUnavailable", "later")
+            })
+        });
+        lab.use_aws(&front.base_url());
+        lab.run("promote prod").expect(12);
+        lab.use_aws(&moto.url());
+        if secret == "slots/held" {
+            lab.run("abort prod").expect(0);
+            lab.run("abort prod").expect(0);
+        } else {
+            lab.run("revoke-now prod --suspect new --reason leaked --yes").expect(0);
+        }
+        assert_eq!(count(secret), 3, "one version as a fence, and no more");
+        let late = serde_json::from_str(&held.lock().unwrap().take().unwrap()).unwrap();
+        assert!(moto.refuses("UpdateSecretVersionStage", late), "{secret}: the late move went through");
+        assert_eq!(moto.current(secret), old.value);
+    }
+}
+
+#[test]
+fn a_secret_that_cannot_be_reached_keeps_no_leaked_key_alive() {
+    let (moto, name) = (Moto::get(), "slots/unreachable");
+    let (mut lab, old, new) = staged(&moto.url(), name);
+    lab.run("promote prod").expect(0);
+    lab.use_aws("http://127.0.0.1:9");
+    let ran = lab.run("revoke-now prod --reason leaked --yes").without_secrets();
+    assert_eq!(lab.console_status(&old.id), "inactive", "{ran:#?}");
+    assert!(!ran.stderr.contains("rotate abort"), "{ran:#?}");
+    ran.says(&["AWS did not answer"]);
+    lab.use_aws(&moto.url());
+    lab.run("revoke-now prod --reason leaked --yes");
+    assert_eq!(moto.current(name), new.value);
+    assert_eq!(lab.run("key prod").expect(0).stdout.trim(), new.value);
+}
+
+#[test]
+fn a_neighbours_staging_holds_up_no_emergency() {
+    let (moto, name) = (Moto::get(), "slots/neighbour");
+    let mut lab = Lab::new();
+    lab.use_aws(&moto.url());
+    lab.configure(&["a", "b"].map(|key| slots_of(&lab, key, &format!("{name}#{key}"))).concat());
+    let [a, b] = ["a", "b"].map(|key| lab.console_key(key));
+    moto.create(name, &format!("{{\"a\":\"{}\",\"b\":\"{}\"}}", a.value, b.value));
+    for key in ["a", "b"] {
+        lab.run(&format!("adopt {key} --from file:{key}.key")).expect(0);
+    }
+    let [new_a, new_b] = ["new-a", "new-b"].map(|name| lab.console_key(name));
+    lab.run("stage a --from file:new-a.key").expect(0);
+    lab.run("promote a").expect(0);
+    lab.run("stage b --from file:new-b.key").expect(0);
+    lab.run("revoke-now a --suspect new --reason leaked --yes").expect(0);
+    assert_eq!(moto.current(name), format!("{{\"a\":\"{}\",\"b\":\"{}\"}}", a.value, b.value));
+    assert_eq!(lab.console_status(&new_a.id), "inactive");
+    lab.run("promote b").expect(0);
+    assert_eq!(moto.current(name), format!("{{\"a\":\"{}\",\"b\":\"{}\"}}", a.value, new_b.value));
+}
+
+#[test]
+fn a_stage_that_failed_after_its_version_goes_on_with_it() {
+    let (moto, name) = (Moto::get(), "slots/goes-on");
+    let (mut lab, _) = adopted(&moto.url(), name);
+    let new = lab.console_key("new");
+    let front = between(|request, _| {
+        let is_label = operation(request) == "UpdateSecretVersionStage";
+        is_label.then(|| error(400, "ThrottlingException", "Rate exceeded"))
+    });
+    lab.use_aws(&front.base_url());
+    lab.run("stage prod --from file:new.key").expect(5);
+    lab.use_aws(&moto.url());
+    // Another run draws another name for its rotation.
+    lab.set("ROTATE_TEST_SEED", "2");
+    lab.run("stage prod --from file:new.key").expect(0);
+    assert_eq!(count(name), 2);
+    lab.run("promote prod").expect(0);
+    assert_eq!((moto.current(name), count(name)), (new.value, 2));
+}
+
+#[test]
+fn what_a_failed_stage_left_pending_is_taken_away_by_abort() {
+    let (moto, name) = (Moto::get(), "slots/left-pending");
+    let (mut lab, ..) = adopted(&moto.url(), name);
+    lab.console_key("new");
+    let front = between(|request, _| {
+        let is_label = operation(request) == "UpdateSecretVersionStage";
+        is_label.then(|| error(400, "ThrottlingException", "Rate exceeded"))
+    });
+    lab.use_aws(&front.base_url());
+    lab.run("stage prod --from file:new.key").expect(5);
+    lab.use_aws(&moto.url());
+    lab.run("abort prod").expect(0);
+    assert_eq!(labels(name), ["AWSCURRENT+rotate-slot-primary"]);
 }
 
 #[test]

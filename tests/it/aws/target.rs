@@ -180,3 +180,21 @@ fn a_secret_is_no_target_of_two_keys() {
         lab.run("ledger").expect(3).says(&["endpoint_url"]);
     }
 }
+
+#[test]
+fn another_secret_under_the_same_name_is_not_written_in_the_same_rotation() {
+    let (moto, name) = (Moto::get(), "target/pinned");
+    moto.create(name, "placeholder");
+    let (lab, ..) = Lab::with_secrets(&moto.url(), &[name]);
+    lab.run("promote prod").expect(0);
+    let new = moto.current(name);
+    moto.call("DeleteSecret", json!({"SecretId": name, "ForceDeleteWithoutRecovery": true}));
+    moto.create(name, &new);
+    lab.run("abort prod")
+        .expect(21)
+        .without_secrets()
+        .says(&["arn:aws:secretsmanager", "nothing was changed"]);
+    assert_eq!(moto.versions(name).len(), 1);
+    lab.advance_minutes(61);
+    lab.run("finish prod").expect(11).says(&["arn:aws:secretsmanager"]);
+}

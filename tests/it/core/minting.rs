@@ -4,11 +4,11 @@
 use proptest::prelude::*;
 use rotate::rotation::effect::Effect;
 use rotate::rotation::phase::Phase;
-use rotate::rotation::plan::Refusal;
+use rotate::rotation::plan::{Refusal, Suspect};
 
 use super::histories::{Happening, cases, dice, happen};
 use super::story::{Command, Dice, End, Story};
-use super::world::{KeyIs, id, number};
+use super::world::{KeyIs, fingerprint, id, number};
 
 const STAGE: Command = Command::Stage { credential: 0, replace: false };
 
@@ -23,9 +23,22 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
-fn history() -> impl Strategy<Value = (Vec<bool>, Vec<Happening>)> {
+/// The same, and leaks.
+fn command_or_leak() -> impl Strategy<Value = Command> {
+    let suspect = prop_oneof![3 => Just(Suspect::Old), 1 => Just(Suspect::New), 1 => Just(Suspect::All)];
+    let leak = (suspect, any::<bool>()).prop_map(|(suspect, accept_outage)| Command::RevokeNow {
+        suspect,
+        replacement: None,
+        accept_outage,
+    });
+    prop_oneof![5 => command(), 1 => leak]
+}
+
+fn history(
+    command: impl Strategy<Value = Command> + 'static,
+) -> impl Strategy<Value = (Vec<bool>, Vec<Happening>)> {
     let happening = prop_oneof![
-        12 => (command(), dice()).prop_map(|(command, dice)| Happening::Run(command, dice)),
+        12 => (command, dice()).prop_map(|(command, dice)| Happening::Run(command, dice)),
         4 => (0..90_i64).prop_map(|minutes| Happening::Pass { minutes }),
         1 => (1..4_i64).prop_map(|days| Happening::Pass { minutes: days * 24 * 60 }),
         1 => Just(Happening::Reboot),
@@ -46,14 +59,15 @@ fn live(readable_targets: &[bool], happenings: Vec<Happening>) -> Story {
 /// Keys of the provider's that no state, and no intent, accounts for.
 fn forgotten(story: &Story) -> Vec<usize> {
     let state = story.state.as_ref().unwrap();
+    let begun: Vec<_> = state.intent.iter().chain(&state.left_over).map(|intent| &intent.effect).collect();
     let is_accounted_for = |key: usize| {
-        let by_intent = match state.intent.as_ref().map(|intent| &intent.effect) {
-            Some(Effect::Mint { existing, .. }) => !existing.contains(&id(key)),
-            Some(Effect::Sweep { ids }) => ids.contains(&id(key)),
-            Some(Effect::StoreStaged { credential, .. }) => number(credential.fingerprint) == key,
+        let by_intent = begun.iter().any(|effect| match effect {
+            Effect::Mint { existing, .. } => !existing.contains(&id(key)),
+            Effect::Sweep { ids } => ids.contains(&id(key)),
+            Effect::StoreStaged { credential, .. } => number(credential.fingerprint) == key,
             _ => false,
-        };
-        by_intent || state.knows(&id(key))
+        });
+        by_intent || state.knows(&id(key)) || state.dead.contains(&fingerprint(key))
     };
     story.world.existing().into_iter().filter(|key| !is_accounted_for(*key)).collect()
 }
@@ -73,7 +87,7 @@ proptest! {
     #![proptest_config(cases())]
 
     #[test]
-    fn from_every_history_a_key_can_be_made_and_staged((targets, happenings) in history()) {
+    fn from_every_history_a_key_can_be_made_and_staged((targets, happenings) in history(command())) {
         let mut story = live(&targets, happenings);
         let mut ends = Vec::new();
         for _ in 0..12 {
@@ -121,6 +135,11 @@ proptest! {
             }
         }
         prop_assert!(false, "{ends:#?} at {:#?}", story.state);
+    }
+
+    #[test]
+    fn no_emergency_makes_a_key_forgotten((targets, happenings) in history(command_or_leak())) {
+        live(&targets, happenings);
     }
 }
 

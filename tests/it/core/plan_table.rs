@@ -133,7 +133,7 @@ const TABLE: &str = r"
 never adopted          store_adopted -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted   -NotAdopted
 Idle                   done          store_staged  store_staged  store_staged  mint          -phase        -phase        -phase        -phase        -phase        -needs other  +alarm        +alarm
 Idle, storing new      done          store_staged  store_staged  store_staged  mint          -phase        -phase        erase         >stage        -phase        -needs other  +alarm        +alarm
-Idle, making a key     done          >abort        >abort        >abort        mint          >stage        >stage        +dropped      >stage        >stage        -needs other  +alarm        +alarm
+Idle, making a key     done          store_staged  store_staged  store_staged  mint          >stage        >stage        +dropped      >stage        >stage        -needs other  +alarm        +alarm
 Idle, sweeping         done          >abort        >abort        >abort        sweep         >stage        >stage        sweep         >stage        >stage        -needs other  +alarm        +alarm
 Idle, old leaked       >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   +calm         >revoke-now   >revoke-now   -needs other  store_staged  +alarm
 Idle, old given up     >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   >revoke-now   +calm         >revoke-now   >revoke-now   -needs other  store_staged  revoke

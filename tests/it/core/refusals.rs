@@ -110,8 +110,8 @@ fn cases() -> Vec<Case> {
     let back = || promoted(Direction::Back, &Propagation::Pending);
     let leaked = || sample::with_emergency(&["old"], false, staged());
     let begun = || with_intent(revoke("old"), grace());
-    // Tried an hour after the window was opened.
-    let tried = || KeyState { revocation_tried_at: Some(over().wall), ..grace() };
+    // An hour after the window was opened.
+    let probed = || KeyState { retiring_probed_at: Some(over().wall), ..grace() };
     let making = || with_intent(sample::mint(), idle());
     let sweeping = || with_intent(sample::sweep("third"), idle());
     vec![
@@ -139,14 +139,15 @@ fn cases() -> Vec<Case> {
         case(sweeping(), "mint", "refused", |f, _| f.sweeping.refused = Some("?".into()), "-ProviderRefused"),
         case(sweeping(), "abort", "never answered", |f, _| f.sweeping.unknown = UnknownCalls { count: 3, detail: "?".into() }, "-AdminUnreachable"),
         case(grace(), "finish", "last use not asked", |f, p| { p.capabilities.last_used = true; f.last_uses.clear(); }, "ask LastUse"),
-        case(grace(), "finish", "never used", |f, p| used(f, p, LastUseSeen::Never), "revoke"),
+        case(grace(), "finish", "never used", |f, p| used(f, p, LastUseSeen::Never), "+probe_announced"),
         case(grace(), "finish", "last use unknown", |f, p| used(f, p, LastUseSeen::Unknown("?".into())), "-EvidenceMissing"),
-        case(grace(), "finish", "used by a job that had it", |f, p| used(f, p, used_at(3360, false)), "revoke"),
+        case(grace(), "finish", "used by a job that had it", |f, p| used(f, p, used_at(3360, false)), "+probe_announced"),
         case(grace(), "finish", "used after every job", |f, p| used(f, p, used_at(3361, false)), "-EvidenceMissing"),
         case(grace(), "finish", "perhaps our own probe", |f, p| used(f, p, used_at(3361, true)), "-EvidenceMissing"),
-        case(tried(), "finish", "our own probe, when it was tried", |f, p| used(f, p, used_at(3900, true)), "revoke"),
-        case(tried(), "finish", "somebody else's use since", |f, p| used(f, p, used_at(3900, false)), "-EvidenceMissing"),
-        case(tried(), "finish", "a ping long after", |f, p| used(f, p, used_at(3901, true)), "-EvidenceMissing"),
+        case(probed(), "finish", "our own probe of an earlier try", |f, p| used(f, p, used_at(3660, true)), "+probe_announced"),
+        case(probed(), "finish", "somebody else's use since", |f, p| used(f, p, used_at(3660, false)), "-EvidenceMissing"),
+        case(probed(), "finish", "a ping after that", |f, p| used(f, p, used_at(3661, true)), "-EvidenceMissing"),
+        case(probed(), "finish", "announced in this run", |f, p| { used(f, p, used_at(3660, true)); f.has_announced = true; }, "revoke"),
         case(staged(), "promote", "rejected", |f, _| see(f, "new", Verdict::Rejected), "-Rejected"),
         case(staged(), "promote", "no verdict", |f, _| see(f, "new", Verdict::Unknown), "-Unreachable"),
         case(staged(), "promote", "target broken", |f, _| { f.broken_targets = Some(BTreeMap::from([(TargetId("app".into()), "?".into())])); }, "-TargetsBroken"),

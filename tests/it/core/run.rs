@@ -69,6 +69,8 @@ impl<'s> Run<'s> {
         });
         self.story.judge_event(before.as_ref(), event);
         self.facts.emergency_ended |= matches!(event, Event::EmergencyEnded);
+        self.facts.has_announced |= matches!(event, Event::ProbeAnnounced { .. });
+        self.facts.has_dropped |= matches!(event, Event::IntentDropped { .. } | Event::StagedDropped { .. });
         self.story.world.give(number(next.active().fingerprint));
         self.story.state = Some(next);
         dice.crash_point()
@@ -286,7 +288,7 @@ impl Run<'_> {
                     }
                 }
                 self.facts.minting = Attempts::default();
-                self.facts.has_swept = true;
+                self.facts.swept.extend(ids.iter().cloned());
                 self.record(&Event::Swept { ids: ids.clone() }, dice)
             }
             Effect::WriteTargets { targets, fingerprint } => {
@@ -315,7 +317,10 @@ impl Run<'_> {
                     self.story.state.as_ref().map(|state| &state.phase),
                     Some(Phase::Revoked { .. })
                 );
-                self.record(&Event::TargetsWritten { outcomes, versions: BTreeMap::new() }, dice)
+                self.record(
+                    &Event::TargetsWritten { outcomes, versions: BTreeMap::new(), places: BTreeMap::new() },
+                    dice,
+                )
             }
             Effect::Erase { slot, fingerprints } => {
                 if dice.luck() == Luck::Refused {

@@ -269,9 +269,14 @@ pub fn events() -> Vec<(&'static str, Event)> {
         ("back", switched(Direction::Back)),
         (
             "written",
-            Event::TargetsWritten { outcomes: settled(&Propagation::Confirmed), versions: BTreeMap::new() },
+            Event::TargetsWritten {
+                outcomes: settled(&Propagation::Confirmed),
+                versions: BTreeMap::new(),
+                places: BTreeMap::new(),
+            },
         ),
         ("opened", Event::GraceOpened { window: window(), targets: targets() }),
+        ("announc", Event::ProbeAnnounced { at: wall }),
         ("drifted", Event::Drifted { targets: targets() }),
         ("rolled", Event::RolledBack { targets: targets() }),
         ("r.old", revoked("old", RevokedBy::Api)),

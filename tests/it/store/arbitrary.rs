@@ -176,10 +176,15 @@ fn state() -> BoxedStrategy<KeyState> {
         any::<bool>(),
         remembered,
         time(),
-        (any::<u64>(), prop::option::of(text()), prop::option::of(time())),
+        (
+            any::<u64>(),
+            prop::option::of(text()),
+            prop::option::of(time()),
+            btree_map(text().prop_map(TargetId), text(), 0..3),
+        ),
     )
         .prop_map(|(phase, active_slot, intent, emergency, outage, remembered, active_since, seen)| {
-            let (longest_job_seen_seconds, place, revocation_tried_at) = seen;
+            let (longest_job_seen_seconds, place, retiring_probed_at, target_places) = seen;
             let (dead, set_aside, last_rotation, stale_targets): (BTreeSet<_>, _, _, _) = remembered;
             KeyState {
                 phase,
@@ -194,7 +199,9 @@ fn state() -> BoxedStrategy<KeyState> {
                 active_since,
                 longest_job_seen_seconds,
                 place,
-                revocation_tried_at,
+                left_over: None,
+                target_places,
+                retiring_probed_at,
             }
         })
         .boxed()
