@@ -110,7 +110,12 @@ async fn found(settings: &Settings) -> SdkConfig {
     if let Some(endpoint_url) = &settings.endpoint_url {
         loader = loader.endpoint_url(endpoint_url);
     }
-    loader.load().await
+    let config = loader.load().await;
+    if !config.endpoint_url().is_some_and(plain_text::is_to_this_machine) {
+        return config;
+    }
+    // No certificate is read where none is looked at.
+    config.into_builder().http_client(aws_smithy_http_client::Builder::new().build_http()).build()
 }
 
 fn profile(settings: &Settings) -> Option<String> {

@@ -32,7 +32,12 @@ impl Intercept for NotToOthers {
 }
 
 fn is_private(uri: &str) -> bool {
-    let Some((scheme, rest)) = uri.split_once("://") else { return false };
+    uri.starts_with("https://") || is_to_this_machine(uri)
+}
+
+/// Whether it is plain http, to a loopback address.
+pub(super) fn is_to_this_machine(uri: &str) -> bool {
+    let Some(rest) = uri.strip_prefix("http://") else { return false };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = match authority.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
@@ -40,7 +45,7 @@ fn is_private(uri: &str) -> bool {
     };
     let is_loopback =
         host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    scheme == "https" || (is_loopback && !authority.contains('@'))
+    is_loopback && !authority.contains('@')
 }
 
 #[cfg(test)]
