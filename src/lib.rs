@@ -25,6 +25,7 @@ pub mod duration;
 pub mod error;
 pub mod exit;
 pub mod http;
+pub mod lease;
 pub mod provider;
 pub mod rotation;
 pub mod sandbox;

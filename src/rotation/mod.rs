@@ -11,6 +11,7 @@ pub mod event;
 pub mod evidence;
 pub mod grace;
 pub mod invariant;
+pub mod lease;
 pub mod phase;
 pub mod plan;
 pub mod stamp;

@@ -26,6 +26,8 @@ const DOORS: &[(&str, &[&str])] = &[
     // `aws`: a target that is a secret in AWS.
     ("target", &["rotation", "secret", "error", "exit", "durable", "crash", "aws"]),
     ("store", &["rotation", "secret", "error", "exit", "clock", "durable", "crash"]),
+    // Running jobs and the records of what they hold.
+    ("lease", &["rotation", "secret", "error", "exit", "clock", "durable", "store"]),
     // What is known of keys before anything is asked; it names items of evidence and slots.
     ("config", &["rotation", "secret", "error", "exit", "duration"]),
     // The loopback provider is a program of its own: it shares no code with what it tests but leaves.
