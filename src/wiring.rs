@@ -19,10 +19,13 @@ use crate::config::{
 };
 use crate::error::Failure;
 use crate::http;
+use crate::lease::directory::LeaseDirectory;
+use crate::lease::neighbours::WithNeighbours;
 use crate::provider::Provider;
 use crate::provider::anthropic::{self, Anthropic};
 use crate::provider::aws_iam::AwsIam;
 use crate::provider::probe::ProbeSettings;
+use crate::random;
 use crate::rotation::grace::GracePolicy;
 use crate::rotation::plan::{HeldElsewhere, Policy};
 use crate::secret::Secret;
@@ -96,6 +99,7 @@ pub fn ports(
         store: Box::new(store),
         journal: Journal::new(&config.state_directory, &key.name),
         spool: Spool::new(&config.state_directory, &key.name),
+        leases: Box::new(all_leases(config, key, surroundings)),
         clock: Rc::clone(&surroundings.clock),
         narrator: Rc::clone(&surroundings.narrator),
         settings,
@@ -154,28 +158,33 @@ pub fn store(state_directory: &Path) -> Result<Box<dyn StateStore>, Failure> {
 /// # Errors
 /// The system has no randomness to give.
 pub fn rotation_id(now: Timestamp) -> Result<String, Failure> {
-    let mut random = [0; 4];
-    fill_random(&mut random, now)
+    let [first, second, third, fourth, ..] = random::eight_bytes(&now.to_string())
         .map_err(|error| Failure::unexpected(format!("the system gives no random bytes: {error}")))?;
     let day = now.strftime("%Y-%m-%d");
-    Ok(format!("{day}-{:08x}", u32::from_be_bytes(random)))
+    Ok(format!("{day}-{:08x}", u32::from_be_bytes([first, second, third, fourth])))
 }
 
-fn fill_random(bytes: &mut [u8; 4], now: Timestamp) -> Result<(), getrandom::Error> {
-    // Tests inject randomness; a release build has no such door.
-    #[cfg(debug_assertions)]
-    if let Some(seed) = std::env::var_os("ROTATE_TEST_SEED") {
-        let text = format!("{} {now}", seed.to_string_lossy());
-        let fingerprint = crate::secret::Fingerprint::of(text.as_bytes()).to_string();
-        let number = u32::from_str_radix(&fingerprint[..8], 16).unwrap_or_default();
-        *bytes = number.to_be_bytes();
-        return Ok(());
-    }
-    let _ = now;
-    getrandom::fill(bytes)
+/// The leases of a key, and of others that may hold the same credential.
+fn all_leases(
+    config: &Config,
+    key: &KeySettings,
+    surroundings: &Surroundings<'_>,
+) -> WithNeighbours<LeaseDirectory> {
+    let of = |name: &str| leases(&config.state_directory, name, Rc::clone(&surroundings.clock));
+    let others = config.keys.keys().filter(|name| **name != key.name);
+    WithNeighbours { own: of(&key.name), neighbours: others.map(|name| of(name)).collect() }
 }
 
-fn provider(
+/// The leases of one key; touches nothing.
+pub fn leases(state_directory: &Path, key: &str, clock: Rc<dyn Clock>) -> LeaseDirectory {
+    LeaseDirectory::new(state_directory, key, clock)
+}
+
+/// Who issues the key.
+///
+/// # Errors
+/// Exit 3 where the admin key is needed and does not resolve.
+pub fn provider(
     key: &KeySettings,
     admin_key: AdminKey,
     surroundings: &Surroundings<'_>,
@@ -261,7 +270,7 @@ fn target(
 }
 
 /// Variables that may hold a secret and are none of a child's business.
-fn secret_variables(config: &Config, more: &[String]) -> Vec<String> {
+pub fn secret_variables(config: &Config, more: &[String]) -> Vec<String> {
     let mut names = more.to_vec();
     for key in config.keys.values() {
         names.push(key.primary_env.clone());
@@ -321,6 +330,9 @@ fn settings(
             capabilities: provider.capabilities(),
             workspace: key.workspace.clone(),
             required_evidence: key.require.clone(),
+            grace_from: key.grace_from,
+            usage_quiet_seconds: seconds_up(key.usage_quiet),
+            usage_lag_seconds: seconds_up(key.usage_lag),
             undo_seconds: key.undo_window.as_secs(),
             held_elsewhere,
         },

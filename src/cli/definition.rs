@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 
+use super::definition_exec::Exec;
+use super::definition_lease::Lease;
 use crate::rotation::evidence::Item;
 use crate::ui::ColorChoice;
 
@@ -134,9 +136,20 @@ pub(super) enum Command {
     History(History),
     /// Print the value that consumers should use
     #[command(
-        after_help = "For consumers: ANTHROPIC_API_KEY=\"$(rotate key KEY)\". Takes no lock and needs no provider."
+        after_help = "For consumers: ANTHROPIC_API_KEY=\"$(rotate key KEY)\". Takes no lock and needs no provider. \
+        In a shell: eval \"$(rotate key KEY --format env)\". As Claude Code's apiKeyHelper: rotate key KEY. As \
+        credential_process of an AWS profile: rotate key KEY --format credential-process."
     )]
     Key(Key),
+    /// Run a job with the value in its environment, and hold a lease for as long as it lives
+    #[command(
+        after_help = "The exit code is the job's: 128 and the signal's number where a signal ended it, 127 where there is \
+        no such program, 126 where it cannot be executed. Exit 30: it exited 0, but what it should have made is \
+        missing, or it printed that its key was refused."
+    )]
+    Exec(Box<Exec>),
+    /// Show who holds which credential; hold one for a job that `rotate exec` cannot run
+    Lease(Lease),
     /// Show which key serves what, where it lives, and what a leak would stop
     Ledger,
     /// Run the loopback provider, for tries and tests
@@ -218,6 +231,9 @@ pub(super) struct Finish {
     /// Go on though this item of evidence is unknown: targets, leases, usage or last_used; repeatable
     #[arg(long, value_name = "ITEM", value_parser = acceptable_item)]
     pub(super) accept_unknown: Vec<Item>,
+    /// Why that is accepted, for the journal
+    #[arg(long, value_name = "TEXT", value_parser = reason, requires = "accept_unknown")]
+    pub(super) reason: Option<String>,
     #[command(flatten)]
     pub(super) safety: Safety,
 }
@@ -277,6 +293,16 @@ pub(super) enum SlotChoice {
     Secondary,
 }
 
+/// How a value is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum KeyFormat {
+    Value,
+    Env,
+    Json,
+    Dotenv,
+    CredentialProcess,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Key {
     #[command(flatten)]
@@ -284,6 +310,13 @@ pub(super) struct Key {
     /// Which value
     #[arg(long, value_name = "SLOT", default_value = "active")]
     pub(super) slot: SlotChoice,
+    /// How to print it: bare, as `export` lines for eval in a shell, as a JSON object of variables, as lines of
+    /// a dotenv file, or as AWS SDKs want it of a credential_process
+    #[arg(long, value_name = "FORMAT", default_value = "value")]
+    pub(super) format: KeyFormat,
+    /// The variable's name in the formats env, json and dotenv [default: the provider's usual one]
+    #[arg(long, value_name = "NAME")]
+    pub(super) env: Option<String>,
     /// Print it even to a terminal
     #[arg(long)]
     pub(super) yes: bool,

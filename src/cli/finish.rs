@@ -13,6 +13,7 @@ pub(super) fn run(context: &Context, arguments: &Finish) -> Result<Output, Failu
     let options = Options {
         wait: arguments.wait,
         accept_unknown: arguments.accept_unknown.iter().copied().collect(),
+        reason: arguments.reason.clone(),
         dry_run: arguments.safety.dry_run,
     };
     rotation::change(context, arguments.key.key.as_deref(), AdminKey::Needed, async |ports| {

@@ -1,5 +1,7 @@
 //! `rotate key`
 
+mod format;
+
 use std::io::IsTerminal;
 
 use serde_json::json;
@@ -31,6 +33,7 @@ pub(super) fn run(context: &Context, arguments: &Key) -> Result<Output, Failure>
     }
     let config = context.config(Scope::Text)?;
     let key = config.key(arguments.key.key.as_deref())?;
+    format::check(arguments, context.ui.json, key)?;
     let store = wiring::store(&config.state_directory)?;
     let slots = wiring::slots(key, &config.state_directory);
     let mut record = load(&*store, key)?;
@@ -46,7 +49,12 @@ pub(super) fn run(context: &Context, arguments: &Key) -> Result<Output, Failure>
         }
         record = now;
     };
-    print(context, &record.key, &value)?;
+    let text = if context.ui.json {
+        document(&record.key, &value)
+    } else {
+        format::render(arguments, key, &value, &*context.clock)?
+    };
+    write_stdout(&text)?;
     Ok(Output::default())
 }
 
@@ -69,17 +77,12 @@ async fn read(record: &Record, choice: SlotChoice, slots: &dyn Slots) -> Result<
     }
 }
 
-/// The value and a newline; under `--json` a document that holds it.
-fn print(context: &Context, key: &str, value: &Secret) -> Result<(), Failure> {
-    let mut text = Zeroizing::new(String::with_capacity(value.expose().len() + 128));
-    if context.ui.json {
-        let quoted = Zeroizing::new(json!(value.expose()).to_string());
-        text.push_str(&format!("{{\"schema_version\":1,\"key\":{},\"value\":", json!(key)));
-        text.push_str(&quoted);
-        text.push_str("}\n");
-    } else {
-        text.push_str(value.expose());
-        text.push('\n');
-    }
-    write_stdout(text.as_bytes())
+/// The document of `--json`.
+fn document(key: &str, value: &Secret) -> Zeroizing<Vec<u8>> {
+    let mut text = Zeroizing::new(Vec::with_capacity(value.expose().len() + 128));
+    let quoted = Zeroizing::new(json!(value.expose()).to_string());
+    text.extend_from_slice(format!("{{\"schema_version\":1,\"key\":{},\"value\":", json!(key)).as_bytes());
+    text.extend_from_slice(quoted.as_bytes());
+    text.extend_from_slice(b"}\n");
+    text
 }

@@ -5,15 +5,20 @@ mod adopt;
 mod completions;
 mod context;
 mod definition;
+mod definition_exec;
+mod definition_lease;
 mod drill;
+mod exec;
 mod finish;
 mod history;
 mod key;
+mod lease;
 mod ledger;
 mod man;
 mod process;
 mod promote;
 mod purge;
+mod relay;
 mod revoke_now;
 mod rotation;
 mod runtime;
@@ -44,10 +49,15 @@ pub fn definition() -> clap::Command {
 /// Runs the process's command line.
 pub fn main() -> std::process::ExitCode {
     process::harden();
-    run(std::env::args_os().collect()).into()
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    // No command for people: it is in no help.
+    if matches!(&arguments[..], [_, only] if only == relay::RELAY) {
+        return relay::run();
+    }
+    run(arguments)
 }
 
-fn run(arguments: Vec<OsString>) -> ExitCode {
+fn run(arguments: Vec<OsString>) -> std::process::ExitCode {
     let wants_json = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json");
     let parsed = definition().try_get_matches_from(arguments).and_then(|matches| {
         let arguments = Arguments::from_arg_matches(&matches)?;
@@ -55,23 +65,29 @@ fn run(arguments: Vec<OsString>) -> ExitCode {
     });
     let (arguments, is_exposed) = match parsed {
         Ok(arguments) => arguments,
-        Err(error) => return refused_arguments(&error, wants_json),
+        Err(error) => return refused_arguments(&error, wants_json).into(),
     };
     telemetry::start(arguments.global.verbose);
     let ui = Ui::new(arguments.global.json, arguments.global.quiet, arguments.global.color);
     if is_exposed {
         ui.print_failure(&secret_as_argument());
-        return ExitCode::Usage;
+        return ExitCode::Usage.into();
     }
     let context = Context::new(arguments.global, ui);
-    let result = dispatch(&context, arguments.command).and_then(|output| {
+    let command = match arguments.command {
+        // Its exit code is the job's, which may be any.
+        Command::Exec(arguments) => return exec::run(&context, *arguments),
+        command => command,
+    };
+    let result = dispatch(&context, command).and_then(|output| {
         ui.print(&output)?;
         Ok(output.exit.unwrap_or(ExitCode::Success))
     });
-    result.unwrap_or_else(|failure| {
+    let exit = result.unwrap_or_else(|failure| {
         ui.print_failure(&failure);
         failure.exit
-    })
+    });
+    exit.into()
 }
 
 fn dispatch(context: &Context, command: Command) -> Result<Output, Failure> {
@@ -87,6 +103,8 @@ fn dispatch(context: &Context, command: Command) -> Result<Output, Failure> {
         Command::Status(arguments) => status::run(context, &arguments),
         Command::History(arguments) => history::run(context, &arguments),
         Command::Key(arguments) => key::run(context, &arguments),
+        Command::Exec(_) => Err(Failure::unexpected("`rotate exec` came where its exit code would be lost")),
+        Command::Lease(arguments) => lease::run(context, &arguments),
         Command::Ledger => ledger::run(context),
         Command::Sandbox(arguments) => sandbox::run(context, &arguments),
         Command::Drill(arguments) => drill::run(context, &arguments),

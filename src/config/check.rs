@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::document::Document;
 use super::key::ReadKey;
-use super::settings::SlotsSettings;
+use super::settings::{ProviderSettings, SlotsSettings};
 use crate::duration::{friendly_duration, spelled};
 use crate::error::Failure;
+use crate::rotation::grace::GraceFrom;
 
 /// Refuses a grace that is not longer than its floor (DESIGN, invariant 6).
 pub(super) fn grace(document: &Document<'_>, key: &ReadKey) -> Result<(), Failure> {
@@ -40,6 +41,24 @@ pub(super) fn grace(document: &Document<'_>, key: &ReadKey) -> Result<(), Failur
         settings.name
     );
     Err(document.failure(key.grace_at, message, hint))
+}
+
+/// Refuses a clock that waits for what nobody could tell: without an admin key there is no usage report.
+pub(super) fn grace_from(document: &Document<'_>, key: &ReadKey) -> Result<(), Failure> {
+    let settings = &key.settings;
+    let is_deaf =
+        matches!(&settings.provider, ProviderSettings::Anthropic(provider) if provider.admin_key.is_none());
+    if settings.grace_from == GraceFrom::Promotion || !is_deaf {
+        return Ok(());
+    }
+    Err(document.failure(
+        key.at,
+        format!(
+            "grace_from = \"first-use\" of [keys.{}] needs the provider's usage report, and that needs an admin key",
+            settings.name
+        ),
+        "set admin_key in [providers.anthropic], or grace_from = \"promotion\"",
+    ))
 }
 
 /// A round time above the floor.

@@ -12,8 +12,10 @@ use super::settings::{KeySettings, ProbeKind, ProviderSettings, SlotsSettings, T
 use super::target;
 use crate::error::Failure;
 use crate::rotation::evidence::Item;
+use crate::rotation::grace::GraceFrom;
 
 const LONGEST_NAME_CHARACTERS: usize = 64;
+const SHORTEST_PATTERN_CHARACTERS: usize = 4;
 const PROBE_ATTEMPTS: u32 = 3;
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 const LONGEST_JOB: Duration = minutes(45);
@@ -90,6 +92,9 @@ pub(super) fn read(
         probe_interval: layers.duration("probe_interval", PROBE_INTERVAL)?,
         longest_job: layers.duration("longest_job", LONGEST_JOB)?,
         grace: layers.duration("grace", GRACE)?,
+        grace_from: layers
+            .field("grace_from")
+            .map_or(Ok(GraceFrom::default()), |field| grace_from(&field))?,
         require: layers
             .field("require")
             .map_or(Ok(Vec::new()), |field| evidence(&field))?
@@ -102,6 +107,10 @@ pub(super) fn read(
         revoke_timeout: layers.positive_duration("revoke_timeout", REVOKE_TIMEOUT)?,
         manual_revoke_wait: layers.duration("manual_revoke_wait", MANUAL_REVOKE_WAIT)?,
         lock_wait: layers.duration("lock_wait", LOCK_WAIT)?,
+        auth_failure_patterns: layers
+            .field("auth_failure_patterns")
+            .map(|field| patterns(&field))
+            .transpose()?,
         targets: of_slots
             .map(Ok)
             .into_iter()
@@ -250,6 +259,26 @@ fn probe(field: &Field<'_>) -> Result<ProbeKind, Failure> {
     } else {
         ProbeKind::Models
     })
+}
+
+fn grace_from(field: &Field<'_>) -> Result<GraceFrom, Failure> {
+    Ok(if field.choice(&["promotion", "first-use"])? == "first-use" {
+        GraceFrom::FirstUse
+    } else {
+        GraceFrom::Promotion
+    })
+}
+
+/// A short text would be found in what every job prints.
+fn patterns(field: &Field<'_>) -> Result<Vec<String>, Failure> {
+    let patterns = field.words()?;
+    if patterns.iter().any(|pattern| pattern.trim().chars().count() < SHORTEST_PATTERN_CHARACTERS) {
+        return Err(field.failure(
+            "has a text of fewer than four characters",
+            format!("write what a refused key looks like: {} = [\"invalid x-api-key\"]", field.name),
+        ));
+    }
+    Ok(patterns)
 }
 
 fn evidence(field: &Field<'_>) -> Result<Vec<Item>, Failure> {

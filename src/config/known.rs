@@ -22,6 +22,7 @@ pub const KEY: &[&str] = &[
     "probe_interval",
     "longest_job",
     "grace",
+    "grace_from",
     "require",
     "usage_quiet",
     "usage_lag",
@@ -30,6 +31,7 @@ pub const KEY: &[&str] = &[
     "revoke_timeout",
     "manual_revoke_wait",
     "lock_wait",
+    "auth_failure_patterns",
     "targets",
 ];
 

@@ -142,6 +142,7 @@ fn resolve(
     }
     for key in &keys {
         check::grace(&document, key)?;
+        check::grace_from(&document, key)?;
     }
     check::names(&document, &keys)?;
     check::slot_variables(&document, &keys)?;

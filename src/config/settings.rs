@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::secret_ref::SecretReference;
 use crate::rotation::credential::TargetId;
 use crate::rotation::evidence::Item;
+use crate::rotation::grace::GraceFrom;
 
 /// One key, with [defaults] and the program's own defaults filled in.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub struct KeySettings {
     pub longest_job: Duration,
     /// Longer than [`KeySettings::grace_floor`], unless the configuration was read for an emergency.
     pub grace: Duration,
+    /// What starts the clock of the grace window.
+    pub grace_from: GraceFrom,
     /// Evidence that must be met even where it is not available.
     pub require: BTreeSet<Item>,
     pub usage_quiet: Duration,
@@ -48,6 +51,8 @@ pub struct KeySettings {
     /// How long `finish` waits for a person to revoke, where there is no admin key and no `--wait`.
     pub manual_revoke_wait: Duration,
     pub lock_wait: Duration,
+    /// What a job prints when its key is refused; `None` leaves it to what is known of the provider.
+    pub auth_failure_patterns: Option<Vec<String>>,
     pub targets: Vec<TargetSettings>,
 }
 

@@ -1,5 +1,15 @@
 //! Running jobs: which of them holds which credential.
 
+pub mod directory;
+pub mod error;
+mod files;
+pub mod held;
+pub mod liveness;
+pub mod neighbours;
+pub mod place;
+pub mod process;
+pub mod record;
+
 use crate::rotation::lease::LeaseSeen;
 use crate::rotation::stamp::Stamp;
 
@@ -21,6 +31,7 @@ pub trait Leases {
     /// Every lease of the key.
     fn seen(&self, now: &Stamp) -> Result<Vec<LeaseSeen>, String>;
 
-    /// The longest that a job of this key was seen to run, in seconds; zero where none was.
-    fn longest_run_seconds(&self, now: &Stamp) -> Result<u64, String>;
+    /// The longest that a job of this key held its credential, in seconds; zero where none was seen. One that still
+    /// runs does not count: whoever waits for its lease waits for it anyway.
+    fn longest_run_seconds(&self) -> Result<u64, String>;
 }

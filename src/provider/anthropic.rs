@@ -6,17 +6,19 @@ mod admin;
 mod answer;
 mod hint;
 mod shape;
+mod usage;
 
 use std::rc::Rc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde_json::json;
 
 use self::admin::Admin;
 use super::{Outcome, Ping, Provider, WrongKind};
 use crate::clock::Clock;
 use crate::http::{Client, Request};
-use crate::rotation::credential::{Capabilities, Identity, KeyStatus, ProviderKeyId, Verdict};
+use crate::rotation::credential::{Capabilities, Identity, KeyStatus, ProviderKeyId, UsageBucket, Verdict};
 use crate::secret::Secret;
 
 /// Where the API is, unless a proxy or a test stands in for it.
@@ -27,6 +29,9 @@ pub const DEFAULT_PROBE_MODEL: &str = "claude-haiku-4-5";
 
 /// Where a person creates and disables keys (from documentation).
 const CONSOLE_PAGE: &str = "https://platform.claude.com/settings/keys";
+
+/// More than the pings of one minute use, each with one short message and one token in answer.
+const PROBE_TOKENS: u64 = 200;
 
 /// Sent with every request (from documentation).
 const API_VERSION: &str = "2023-06-01";
@@ -110,6 +115,10 @@ impl Provider for Anthropic {
             delete: with_admin_key,
             last_used: false,
             usage: with_admin_key,
+            probe_tokens: match self.probe {
+                ProbeKind::Models => 0,
+                ProbeKind::Inference { .. } => PROBE_TOKENS,
+            },
             keys_limit: None,
         }
     }
@@ -164,6 +173,18 @@ impl Provider for Anthropic {
     /// Archives: the provider keeps the record and never lets the key work again.
     async fn delete(&self, id: &ProviderKeyId) -> Outcome<()> {
         self.set_status(id, KeyStatus::Archived).await
+    }
+
+    async fn usage(
+        &self,
+        ids: &[ProviderKeyId],
+        from: Timestamp,
+        until: Option<Timestamp>,
+    ) -> Outcome<Vec<UsageBucket>> {
+        match self.admin() {
+            Some(admin) => admin.usage(ids, from, until).await,
+            None => Outcome::Refused(no_admin_key()),
+        }
     }
 }
 

@@ -73,6 +73,7 @@ impl Provider for AwsIam {
             delete: true,
             last_used: true,
             usage: false,
+            probe_tokens: 0,
             keys_limit: Some(KEYS_LIMIT),
         }
     }

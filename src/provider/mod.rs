@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::rotation::credential::{
-    Capabilities, Identity, KeyStatus, LastUse, ListedKey, ProviderKeyId, Verdict,
+    Capabilities, Identity, KeyStatus, LastUse, ListedKey, ProviderKeyId, UsageBucket, Verdict,
 };
 use crate::secret::Secret;
 
@@ -100,6 +100,18 @@ pub trait Provider {
     async fn last_used(&self, id: &ProviderKeyId) -> Outcome<Option<LastUse>> {
         let _ = id;
         Outcome::Refused(format!("{} tells no last-used times", self.name()))
+    }
+
+    /// How much each of these keys was used from one moment to another (`None`: to now), by the provider's report: every bucket with
+    /// use that the span touches, none without. The report lags; what it does not tell yet is not here.
+    async fn usage(
+        &self,
+        ids: &[ProviderKeyId],
+        from: Timestamp,
+        until: Option<Timestamp>,
+    ) -> Outcome<Vec<UsageBucket>> {
+        let _ = (ids, from, until);
+        Outcome::Refused(format!("{} reports no usage", self.name()))
     }
 }
 

@@ -142,6 +142,16 @@ pub struct LastUse {
     pub may_be_a_probe: bool,
 }
 
+/// What a provider's report says that one key used in a span of time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageBucket {
+    pub id: ProviderKeyId,
+    pub from: Timestamp,
+    pub until: Timestamp,
+    /// More than none; of every kind.
+    pub tokens: u64,
+}
+
 /// A provider's record of whether a key is usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -187,7 +197,10 @@ pub struct Capabilities {
     pub reactivate: bool,
     pub delete: bool,
     pub last_used: bool,
+    /// The provider reports how much each key was used.
     pub usage: bool,
+    /// A bucket of that report with no more tokens than these may be our own probes.
+    pub probe_tokens: u64,
     /// How many keys of one owner may exist at a time, whatever their status.
     pub keys_limit: Option<usize>,
 }

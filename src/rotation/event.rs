@@ -73,6 +73,18 @@ pub enum Event {
     ProbeAnnounced {
         at: Timestamp,
     },
+    /// The provider told of a use of the active credential, for the first time since its promotion.
+    FirstUseSeen {
+        /// By the provider's clock.
+        at: Timestamp,
+        /// The window that runs from that use, where the key's does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        window: Option<Window>,
+    },
+    /// A job was seen to run for longer than any before.
+    LongerJobSeen {
+        seconds: u64,
+    },
     /// Inside the window, these targets were seen without the active value: their consumers are to be
     /// moved again.
     Drifted {
@@ -145,6 +157,8 @@ impl Event {
             Event::TargetsWritten { .. } => "targets_written",
             Event::GraceOpened { .. } => "grace_opened",
             Event::ProbeAnnounced { .. } => "probe_announced",
+            Event::FirstUseSeen { .. } => "first_use_seen",
+            Event::LongerJobSeen { .. } => "longer_job_seen",
             Event::Drifted { .. } => "drifted",
             Event::RolledBack { .. } => "rolled_back",
             Event::Revoked { .. } => "revoked",

@@ -1,20 +1,20 @@
 //! What `finish` must know before it revokes.
 
+mod last_used;
+mod leases;
+pub mod usage;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::credential::{LastUseSeen, TargetId, Verdict};
-use super::phase::{KeyState, Phase, Window};
+use super::credential::{TargetId, Verdict};
+use super::phase::{KeyState, Phase};
 use super::plan::{Facts, Policy};
 use super::stamp::Stamp;
 use super::standing::{Standing, standing};
-
-/// How long the probes before a revocation take, with the difference of two clocks.
-const PROBES_SECONDS: i64 = 60;
 
 /// One thing that must be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -113,7 +113,11 @@ pub fn weigh(state: &KeyState, facts: &Facts, policy: &Policy, now: &Stamp) -> O
         return None;
     };
     let remaining = policy.remaining(state, window, now);
-    let (verdict, detail) = grace(remaining.seconds, remaining.clock_went_backwards);
+    let (verdict, detail) = if policy.awaits_first_use(state) {
+        (Finding::Unmet, format!("starts with the first use of the new credential: {}", usage::NO_CONTROL))
+    } else {
+        grace(remaining.seconds, remaining.clock_went_backwards)
+    };
     let mut table = vec![Evidence { item: Item::Grace, verdict, detail }];
     let (verdict, detail) = targets(state, facts, policy);
     table.push(Evidence { item: Item::Targets, verdict, detail });
@@ -123,13 +127,12 @@ pub fn weigh(state: &KeyState, facts: &Facts, policy: &Policy, now: &Stamp) -> O
         Some(Verdict::Unknown) | None => (Finding::Unknown, facts.probe_detail(active.fingerprint)),
     };
     table.push(Evidence { item: Item::Active, verdict, detail });
-    for (item, detail) in [
-        (Item::Leases, "no job of this key runs under a lease"),
-        (Item::Usage, "the usage report is not consulted"),
-    ] {
-        table.push(Evidence { item, verdict: Finding::NotAvailable, detail: detail.to_owned() });
-    }
-    let (verdict, detail) = last_used(state, facts.last_uses.get(&retiring.fingerprint), window, policy);
+    let (verdict, detail) = leases::weigh(facts, retiring.fingerprint);
+    table.push(Evidence { item: Item::Leases, verdict, detail });
+    let (verdict, detail) = usage::weigh(state, facts, window, policy, now);
+    table.push(Evidence { item: Item::Usage, verdict, detail });
+    let seen = facts.last_uses.get(&retiring.fingerprint);
+    let (verdict, detail) = last_used::weigh(state, seen, window, policy);
     table.push(Evidence { item: Item::LastUsed, verdict, detail });
     Some(table)
 }
@@ -161,44 +164,6 @@ fn grace(remaining_seconds: u64, clock_went_backwards: bool) -> (Finding, String
         detail.push_str("; a clock ran backwards since it opened");
     }
     (Finding::Unmet, detail)
-}
-
-/// A job that started before the promotion may use the old credential for as long as the floor allows; who
-/// uses it later does not behave as configured, or is not configured at all.
-fn last_used(
-    state: &KeyState,
-    seen: Option<&LastUseSeen>,
-    window: &Window,
-    policy: &Policy,
-) -> (Finding, String) {
-    if !policy.capabilities.last_used {
-        return (Finding::NotAvailable, "the provider tells no last-used time".to_owned());
-    }
-    match seen {
-        None => (Finding::Unknown, "the provider was not asked".to_owned()),
-        Some(LastUseSeen::Unknown(detail)) => (Finding::Unknown, detail.clone()),
-        Some(LastUseSeen::Never) => (Finding::Met, "never used, as far as the provider knows".to_owned()),
-        Some(LastUseSeen::At(used)) => {
-            let since_seconds =
-                used.at.as_second() - window.opened_at.provider.unwrap_or(window.opened_at.wall).as_second();
-            let floor_seconds = i64::try_from(window.floor_seconds).unwrap_or(i64::MAX);
-            let used_at = format!("last used at {:.0} ({})", used.at, used.by);
-            if since_seconds <= floor_seconds {
-                (Finding::Met, format!("{used_at}: not after the jobs that had it could go on"))
-            } else if used.may_be_a_probe && state.retiring_probed_at.is_some_and(|at| is_ours(at, used.at)) {
-                (Finding::Met, format!("{used_at}: our own probe; what was before it was looked at then"))
-            } else if used.may_be_a_probe {
-                (Finding::Unknown, format!("{used_at}: perhaps a probe of our own, perhaps not"))
-            } else {
-                (Finding::Unmet, format!("{used_at}: somebody still uses it"))
-            }
-        }
-    }
-}
-
-/// Whether a ping is the one that was announced. An earlier one was looked at before the announcement.
-fn is_ours(announced_at: Timestamp, used_at: Timestamp) -> bool {
-    used_at.as_second() - announced_at.as_second() <= PROBES_SECONDS
 }
 
 fn targets(state: &KeyState, facts: &Facts, policy: &Policy) -> (Finding, String) {

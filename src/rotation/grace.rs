@@ -1,9 +1,28 @@
 //! How long old and new must overlap.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::phase::Window;
-use super::stamp::{Stamp, elapsed, plus_seconds};
+use super::phase::{KeyState, Window};
+use super::stamp::{Stamp, elapsed, later, plus_seconds};
+
+/// What starts the clock of a grace window, once every target holds the new value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GraceFrom {
+    /// That moment itself.
+    #[default]
+    Promotion,
+    /// The first use of the new credential that the provider tells of.
+    FirstUse,
+}
+
+impl GraceFrom {
+    /// Whether the clock of this key's window has not started.
+    pub fn awaits_first_use(self, state: &KeyState) -> bool {
+        self == GraceFrom::FirstUse && state.first_used_at.is_none()
+    }
+}
 
 /// The durations that decide a grace window, all in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +59,23 @@ impl GracePolicy {
         }
     }
 
+    /// The window that runs from the first use of the new credential. Never shorter than the one that had opened.
+    ///
+    /// `used_at` is by the provider's clock.
+    pub fn window_from_use(
+        &self,
+        opened: &Window,
+        used_at: Timestamp,
+        longest_job_seen_seconds: u64,
+    ) -> Window {
+        let opened_at = &opened.opened_at;
+        let since = used_at.as_millisecond() - opened_at.provider.unwrap_or(opened_at.wall).as_millisecond();
+        let opened_at = later(opened_at, u64::try_from(since).unwrap_or(0));
+        let window = self.window(opened_at, longest_job_seen_seconds);
+        let length_seconds = window.length_seconds.max(opened.length_seconds);
+        Window { not_before: plus_seconds(window.opened_at.wall, length_seconds), length_seconds, ..window }
+    }
+
     fn floor_reason(&self, longest_job_seen_seconds: u64) -> String {
         let (job, source) = if longest_job_seen_seconds > self.longest_job_seconds {
             (longest_job_seen_seconds, "longest job seen")
@@ -62,6 +98,11 @@ pub struct Remaining {
 }
 
 impl Window {
+    /// What remains before the clock starts: all of it.
+    pub fn not_started(&self) -> Remaining {
+        Remaining { seconds: self.length_seconds, clock_went_backwards: false }
+    }
+
     /// The time that must still pass, by the clock that says least has passed.
     pub fn remaining(&self, now: &Stamp) -> Remaining {
         self.remaining_of(self.length_seconds, now)

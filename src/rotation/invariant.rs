@@ -57,6 +57,15 @@ pub fn allows(state: &KeyState, event: &Event) -> Result<(), Violation> {
         {
             broken(6, "the grace window is shorter than the longest job seen")
         }
+        Event::FirstUseSeen { window: Some(later), .. } => match &state.phase {
+            Phase::GraceWindow { window, .. }
+                if later.length_seconds < window.length_seconds
+                    || later.opened_at.wall < window.opened_at.wall =>
+            {
+                broken(6, "the grace window would become shorter")
+            }
+            _ => Ok(()),
+        },
         _ => Ok(()),
     }
 }

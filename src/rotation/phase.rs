@@ -38,6 +38,8 @@ pub struct KeyState {
     /// When the retiring credential was last probed by `finish`, after its last use had been looked at: a probe is
     /// a use, too.
     pub retiring_probed_at: Option<Timestamp>,
+    /// The earliest use of the active credential since it was promoted that the provider told of, by its clock.
+    pub first_used_at: Option<Timestamp>,
     /// What was begun with a key that the provider made, when an emergency came in between: it is gone on with
     /// when the emergency is over.
     pub left_over: Option<Intent>,
@@ -268,6 +270,7 @@ impl KeyState {
             stale_targets: BTreeMap::new(),
             longest_job_seen_seconds: 0,
             retiring_probed_at: None,
+            first_used_at: None,
             left_over: None,
             place: None,
             target_places: BTreeMap::new(),

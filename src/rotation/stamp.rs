@@ -78,6 +78,17 @@ pub fn plus_seconds(at: Timestamp, seconds: u64) -> Timestamp {
     at.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }
 
+/// The same moment some milliseconds later, by every clock.
+pub fn later(stamp: &Stamp, milliseconds: u64) -> Stamp {
+    let by = jiff::SignedDuration::from_millis(i64::try_from(milliseconds).unwrap_or(i64::MAX));
+    let add = |at: Timestamp| at.checked_add(by).unwrap_or(Timestamp::MAX);
+    let boot = stamp
+        .boot
+        .clone()
+        .map(|boot| BootTime { milliseconds: boot.milliseconds.saturating_add(milliseconds), ..boot });
+    Stamp { wall: add(stamp.wall), boot, provider: stamp.provider.map(add) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -77,6 +77,8 @@ impl Transition<'_> {
             }
             Event::GraceOpened { window, targets } => self.grace_opened(window, &targets),
             Event::ProbeAnnounced { at } => self.probe_announced(at),
+            Event::FirstUseSeen { at, window } => self.first_use_seen(at, window),
+            Event::LongerJobSeen { seconds } => self.longer_job_seen(seconds),
             Event::Drifted { targets } => self.drifted(&targets),
             Event::RolledBack { targets } => self.rolled_back(&targets),
             Event::Revoked { fingerprint, proof } => self.revoked(fingerprint, &proof),
@@ -226,6 +228,7 @@ impl Transition<'_> {
         self.state.outage = false;
         self.state.stale_targets.clear();
         self.state.retiring_probed_at = None;
+        self.state.first_used_at = None;
         if is_new {
             self.state.target_places.clear();
         }
@@ -285,6 +288,28 @@ impl Transition<'_> {
             return self.wrong_phase();
         }
         self.state.retiring_probed_at = Some(at);
+        Ok(self.state)
+    }
+
+    fn first_use_seen(mut self, at: jiff::Timestamp, from_use: Option<Window>) -> Result<KeyState, Illegal> {
+        if self.state.first_used_at.is_some() {
+            return self.bad_data("a use was seen before");
+        }
+        let Phase::GraceWindow { window, .. } = &mut self.state.phase else {
+            return self.wrong_phase();
+        };
+        if let Some(from_use) = from_use {
+            *window = from_use;
+        }
+        self.state.first_used_at = Some(at);
+        Ok(self.state)
+    }
+
+    fn longer_job_seen(mut self, seconds: u64) -> Result<KeyState, Illegal> {
+        if seconds <= self.state.longest_job_seen_seconds {
+            return self.bad_data("a longer job was seen before");
+        }
+        self.state.longest_job_seen_seconds = seconds;
         Ok(self.state)
     }
 

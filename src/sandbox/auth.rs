@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use super::answer::Refusal;
 use super::state::State;
 
-/// The only version there is.
-const VERSION: &str = "2023-06-01";
+/// The version that is documented, and the one that the vendor's SDKs send (seen in `anthropic` 2.11 and
+/// `@anthropic-ai/sdk` 1.11).
+const VERSIONS: [&str; 2] = ["2023-06-01", "2026-10-21"];
 
 /// The index of the accepted API key, by `x-api-key` or `Authorization: Bearer`; counted to the key.
 ///
@@ -47,7 +48,7 @@ pub(super) fn admin(headers: &HeaderMap, state: &State) -> Result<(), Refusal> {
 
 fn version(headers: &HeaderMap) -> Result<(), Refusal> {
     match header(headers, "anthropic-version") {
-        Some(VERSION) => Ok(()),
+        Some(version) if VERSIONS.contains(&version) => Ok(()),
         Some(_) => Err(Refusal::invalid("anthropic-version: not a valid version")),
         None => Err(Refusal::invalid("anthropic-version: header is required")),
     }

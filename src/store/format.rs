@@ -92,6 +92,8 @@ struct StateFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retiring_probed_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    first_used_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     journal: Option<Head>,
     written_at: Timestamp,
 }
@@ -197,6 +199,7 @@ fn to_file(record: &Record) -> StateFile {
         left_over: state.left_over.clone(),
         target_places: state.target_places.clone(),
         retiring_probed_at: state.retiring_probed_at,
+        first_used_at: state.first_used_at,
         journal: record.journal.clone(),
         written_at: record.written_at,
     }
@@ -250,6 +253,7 @@ fn from_file(file: StateFile) -> Result<Record, &'static str> {
         left_over: file.left_over,
         target_places: file.target_places,
         retiring_probed_at: file.retiring_probed_at,
+        first_used_at: file.first_used_at,
     };
     Ok(Record {
         generation: file.generation,

@@ -1,6 +1,7 @@
 //! What people and scripts see: results on stdout, everything else on stderr.
 
 pub mod evidence;
+pub mod lease;
 pub mod narrator;
 pub mod paint;
 pub mod prompt;

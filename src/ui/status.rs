@@ -65,7 +65,15 @@ pub fn block(overview: &Overview, paint: Paint) -> String {
             0 => "over".to_owned(),
             seconds => format!("{} left", friendly(seconds)),
         };
-        lines.push(("grace", format!("{left}; not before {:.0}", grace.not_before)));
+        let text = if grace.awaits_first_use {
+            format!(
+                "starts with the first use of the new credential, for {}",
+                friendly(grace.remaining_seconds)
+            )
+        } else {
+            format!("{left}; not before {:.0}", grace.not_before)
+        };
+        lines.push(("grace", text));
     }
     if let Some(rotation) = &overview.rotation {
         let ticket = rotation.ticket.as_ref().map(|ticket| format!(", ticket {ticket}")).unwrap_or_default();

@@ -7,10 +7,11 @@ use super::locked_state::LockedState;
 use super::materials::Materials;
 use super::ports::Ports;
 use super::{act, observe};
+use crate::duration::friendly;
 use crate::error::Failure;
 use crate::rotation::effect::{Effect, Intent};
 use crate::rotation::event::{Event, Proof};
-use crate::rotation::evidence;
+use crate::rotation::evidence::{self, Evidence};
 use crate::rotation::phase::{Direction, KeyState};
 use crate::rotation::plan::{Facts, Goal, Refusal, Step, Wait, plan};
 use crate::rotation::stamp::{Stamp, elapsed, plus_seconds};
@@ -33,6 +34,8 @@ pub(super) struct Drive<'a, 'lock> {
     pub(super) goal: &'a Goal,
     pub(super) materials: &'a mut Materials,
     pub(super) facts: Facts,
+    /// The table on which a revocation of this run rested.
+    pub(super) evidence: Option<Vec<Evidence>>,
     /// The provider's clock, and when it was read.
     pub(super) provider_time: Option<(Timestamp, Stamp)>,
     /// When the provider confirmed the last revocation or reactivation.
@@ -57,12 +60,17 @@ impl<'a, 'lock> Drive<'a, 'lock> {
                 target.pin(place);
             }
         }
+        let longest_run_seconds = ports.leases.longest_run_seconds().unwrap_or_else(|reason| {
+            ports.narrator.warn(&format!("how long jobs run is not known: {reason}"));
+            0
+        });
         Self {
             ports,
             locked,
             goal,
             materials,
-            facts: Facts::default(),
+            facts: Facts { longest_run_seconds, ..Facts::default() },
+            evidence: None,
             provider_time: None,
             confirmed_at: None,
             leaves_person: false,
@@ -133,13 +141,13 @@ impl<'a, 'lock> Drive<'a, 'lock> {
     }
 
     /// The evidence on which a revocation rests goes into the journal with it.
-    fn evidence_seen(&self, event: &Event, now: &Stamp) -> Option<Value> {
+    fn evidence_seen(&mut self, event: &Event, now: &Stamp) -> Option<Value> {
         let rests_on_evidence = match event {
             Event::Intended { intent } => matches!(intent.effect, Effect::Revoke { .. }),
             Event::Revoked { .. } => true,
             _ => false,
         };
-        let Goal::Finish { accept_unknown } = self.goal else {
+        let Goal::Finish { accept_unknown, reason } = self.goal else {
             return None;
         };
         if !rests_on_evidence {
@@ -147,7 +155,9 @@ impl<'a, 'lock> Drive<'a, 'lock> {
         }
         let table = evidence::weigh(self.state()?, &self.facts, &self.ports.settings.policy, now)?;
         let accepted: Vec<_> = accept_unknown.iter().map(|item| item.name()).collect();
-        Some(json!({ "table": table, "accepted_unknown": accepted }))
+        let seen = json!({ "table": table, "accepted_unknown": accepted, "reason": reason });
+        self.evidence = Some(table);
+        Some(seen)
     }
 }
 
@@ -166,6 +176,16 @@ fn narration(event: &Event) -> Option<String> {
         }
         Event::GraceOpened { window, .. } => {
             Some(format!("grace window opened; not before {:.0}", window.not_before))
+        }
+        Event::FirstUseSeen { at, window: None } => {
+            Some(format!("the provider tells of use of the new credential since {at:.0}"))
+        }
+        Event::FirstUseSeen { at, window: Some(window) } => Some(format!(
+            "the new credential was first used at {at:.0}: the grace window runs from there, not before {:.0}",
+            window.not_before
+        )),
+        Event::LongerJobSeen { seconds } => {
+            Some(format!("the longest job seen ran for {}: the grace floor follows", friendly(*seconds)))
         }
         Event::Revoked { fingerprint, proof } => Some(revoked(&fingerprint.to_string(), proof)),
         Event::IntentDropped { reason } => Some(format!("what was begun is called off: {reason}")),

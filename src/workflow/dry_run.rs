@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::duration::friendly;
 use crate::rotation::credential::{
-    Credential, Identity, KeyStatus, LastUseSeen, ProviderKey, ProviderKeyId, ReadBack, Verdict,
+    Credential, Identity, KeyStatus, LastUse, LastUseSeen, ProviderKey, ProviderKeyId, ReadBack, UsageBucket,
+    Verdict,
 };
 use crate::rotation::effect::{Effect, Intent};
 use crate::rotation::event::Event;
@@ -35,7 +36,7 @@ pub fn steps(
         match plan(state.as_ref(), goal, &facts, policy, now) {
             Step::Observe(question) => {
                 lines.push(asked(&question));
-                suppose(&question, state.as_ref(), policy, &mut facts);
+                suppose(&question, state.as_ref(), policy, &mut facts, now);
             }
             Step::Act(effect) => {
                 lines.push(acted(&effect));
@@ -92,6 +93,8 @@ fn asked(question: &Question) -> String {
         Question::ReadTargets => "read every target back".to_owned(),
         Question::ListKeys => "ask the provider for the owner's keys".to_owned(),
         Question::LastUse(credential) => format!("ask the provider when {credential} was used last"),
+        Question::Usage => "ask for the provider's usage report".to_owned(),
+        Question::Leases => "look for running jobs that hold a credential".to_owned(),
     }
 }
 
@@ -138,7 +141,7 @@ fn recorded(event: &Event) -> String {
 }
 
 /// The answer that lets the plan go on.
-fn suppose(question: &Question, state: Option<&KeyState>, policy: &Policy, facts: &mut Facts) {
+fn suppose(question: &Question, state: Option<&KeyState>, policy: &Policy, facts: &mut Facts, now: &Stamp) {
     match question {
         Question::Probe(credential) => {
             let is_dead = state.is_some_and(|state| state.dead.contains(credential));
@@ -180,8 +183,20 @@ fn suppose(question: &Question, state: Option<&KeyState>, policy: &Policy, facts
         }
         Question::ListKeys => facts.listed = Some(Ok(Vec::new())),
         Question::LastUse(credential) => {
-            facts.last_uses.insert(*credential, LastUseSeen::Never);
+            let is_active = state.is_some_and(|state| state.active().fingerprint == *credential);
+            let seen = if is_active {
+                LastUseSeen::At(LastUse { at: now.wall, by: String::new(), may_be_a_probe: false })
+            } else {
+                LastUseSeen::Never
+            };
+            facts.last_uses.insert(*credential, seen);
         }
+        Question::Usage => {
+            let active = state.and_then(|state| facts.id_of(state.active()));
+            let used = |id| UsageBucket { id, from: now.wall, until: now.wall, tokens: u64::MAX };
+            facts.usage = Some(Ok(active.map(used).into_iter().collect()));
+        }
+        Question::Leases => facts.leases = Some(Ok(Vec::new())),
         Question::CheckTargets => facts.broken_targets = Some(BTreeMap::new()),
         Question::ReadTargets => {
             let active = state.map(|state| state.active().fingerprint);

@@ -24,6 +24,7 @@ pub mod revoke_now;
 pub mod serve;
 pub mod stage;
 pub mod undo;
+pub mod variables;
 
 pub use locked_state::decode_record;
 pub use neighbours::held_by;

@@ -7,9 +7,10 @@ use futures_util::future::join_all;
 use super::driver::Drive;
 use super::ports::Ports;
 use crate::provider::probe::{self, ProbeSettings, Settled};
-use crate::provider::{Outcome, Ping};
-use crate::rotation::credential::{Identity, LastUseSeen, Verdict};
+use crate::provider::{Outcome, Ping, Provider};
+use crate::rotation::credential::{Identity, LastUseSeen, UsageBucket, Verdict};
 use crate::rotation::effect::Effect;
+use crate::rotation::evidence::usage::{self, Wanted};
 use crate::rotation::phase::KeyState;
 use crate::rotation::plan::{Goal, Question};
 use crate::rotation::stamp::elapsed;
@@ -31,6 +32,8 @@ pub(super) async fn answer(drive: &mut Drive<'_, '_>, question: Question) {
         Question::ReadTargets => read_targets(drive).await,
         Question::ListKeys => list_keys(drive).await,
         Question::LastUse(fingerprint) => last_use(drive, fingerprint).await,
+        Question::Usage => usage(drive).await,
+        Question::Leases => drive.facts.leases = Some(drive.ports.leases.seen(&drive.ports.clock.now())),
     }
 }
 
@@ -230,4 +233,36 @@ async fn last_use(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {
         None => LastUseSeen::Unknown("the provider's id of the old credential is not known".to_owned()),
     };
     drive.facts.last_uses.insert(fingerprint, seen);
+}
+
+async fn usage(drive: &mut Drive<'_, '_>) {
+    drive.ports.narrator.waiting("asking for the provider's usage report …");
+    let now = drive.now();
+    let wanted = match drive.state() {
+        Some(state) => usage::wanted(state, &drive.facts, &drive.ports.settings.policy, &now),
+        None => Err("no credential is being left".to_owned()),
+    };
+    let told = match wanted {
+        Ok(wanted) => report(&*drive.ports.provider, &wanted).await,
+        Err(reason) => Err(reason),
+    };
+    drive.facts.usage = Some(told);
+}
+
+/// The newest part for both credentials; where its use was never seen, the rest for the active one.
+async fn report(provider: &dyn Provider, wanted: &Wanted) -> Result<Vec<UsageBucket>, String> {
+    let both = [wanted.retiring.clone(), wanted.active.clone()];
+    let mut buckets = told(provider.usage(&both, wanted.from, None).await)?;
+    let was_used = buckets.iter().any(|bucket| bucket.id == wanted.active);
+    if let Some(from) = wanted.active_from.filter(|_| !was_used) {
+        buckets.extend(told(provider.usage(&both[1..], from, Some(wanted.from)).await)?);
+    }
+    Ok(buckets)
+}
+
+fn told<T>(outcome: Outcome<T>) -> Result<T, String> {
+    match outcome {
+        Outcome::Done(told) => Ok(told),
+        Outcome::Refused(detail) | Outcome::Unknown(detail) => Err(detail),
+    }
 }

@@ -66,8 +66,7 @@ pub(super) async fn run(ports: &Ports, errand: Errand, summary: &str) -> Result<
     if let Some(value) = value {
         materials.add(value);
     }
-    let (arrival, _) = drive(ports, &mut locked, &goal, &mut materials, false).await?;
-    match arrival {
+    match drive(ports, &mut locked, &goal, &mut materials, false).await?.arrival {
         Arrival::Done if locked.generation() == before => Ok(report(ports, locked.record(), NOTHING_TO_DO)),
         Arrival::Done => Ok(report(ports, locked.record(), summary)),
         other => Err(unfinished(&other, &goal, ports, &locked)),
@@ -89,23 +88,33 @@ pub(super) fn rehearse(ports: &Ports, goal: &Goal) -> Result<Report, Failure> {
     Ok(Report { plan: Some(plan), ..report(ports, record, summary) })
 }
 
-/// One drive; the facts tell what it saw. With `leaves_person`, it is the caller who waits for a person.
+/// What a drive came to.
+pub(super) struct Driven {
+    pub(super) arrival: Arrival,
+    /// What it saw.
+    pub(super) facts: Facts,
+    /// The table on which a revocation rested.
+    pub(super) evidence: Option<Vec<Evidence>>,
+}
+
+/// One drive. With `leaves_person`, it is the caller who waits for a person.
 pub(super) async fn drive(
     ports: &Ports,
     locked: &mut LockedState<'_>,
     goal: &Goal,
     materials: &mut Materials,
     leaves_person: bool,
-) -> Result<(Arrival, Facts), Failure> {
+) -> Result<Driven, Failure> {
     let mut drive = Drive::new(ports, locked, goal, materials);
     drive.leaves_person = leaves_person;
     let arrival = drive.run().await;
     let facts = std::mem::take(&mut drive.facts);
+    let evidence = drive.evidence.take();
     let arrival = arrival.map_err(|failure| match locked.record() {
         Some(record) => failure.with_status(super::overview::serving(record)),
         None => failure,
     })?;
-    Ok((arrival, facts))
+    Ok(Driven { arrival, facts, evidence })
 }
 
 /// The failure for an arrival that is not `Done`.
@@ -131,7 +140,10 @@ pub(super) async fn lock(ports: &Ports, goal: &Goal, wait: Duration) -> Result<O
 /// Where the key stands, with a sentence for people.
 pub(super) fn report(ports: &Ports, record: Option<&Record>, summary: &str) -> Report {
     let overview = match record {
-        Some(record) => Overview::of(record, ports.settings.rotate_every.as_secs(), &ports.clock.now()),
+        Some(record) => {
+            let grace_from = ports.settings.policy.grace_from;
+            Overview::of(record, ports.settings.rotate_every.as_secs(), grace_from, &ports.clock.now())
+        }
         None => Overview::never_adopted(&ports.settings.key, ports.provider.name()),
     };
     Report { overview, summary: summary.to_owned(), evidence: None, emergency: None, plan: None }

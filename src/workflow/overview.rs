@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::rotation::credential::{Credential, SlotName};
+use crate::rotation::grace::GraceFrom;
 use crate::rotation::phase::{Direction, Ending, KeyState, Phase, Rotation};
 use crate::rotation::stamp::{Stamp, plus_seconds};
 use crate::store::format::Record;
@@ -89,6 +90,9 @@ pub struct ShownGrace {
     pub opened_at: Timestamp,
     pub not_before: Timestamp,
     pub remaining_seconds: u64,
+    /// The clock starts with the first use of the new credential, which was not told of yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub awaits_first_use: bool,
     pub floor_seconds: u64,
     pub floor_reason: String,
     pub clock_went_backwards: bool,
@@ -145,7 +149,7 @@ impl Overview {
     }
 
     /// A key as its record has it at `now`.
-    pub fn of(record: &Record, rotate_every_seconds: u64, now: &Stamp) -> Self {
+    pub fn of(record: &Record, rotate_every_seconds: u64, grace_from: GraceFrom, now: &Stamp) -> Self {
         let state = &record.state;
         let key = &record.key;
         let other = state.active_slot.other();
@@ -158,7 +162,7 @@ impl Overview {
             retiring: state.phase.retiring().map(|retiring| shown(retiring, other)),
             revoked: revoked(state),
             propagation: propagation(state),
-            grace: grace(state, now),
+            grace: grace(state, grace_from, now),
             rotation: state.phase.rotation().map(|rotation| ShownRotation {
                 id: rotation.id.clone(),
                 ticket: rotation.ticket.clone(),
@@ -278,14 +282,20 @@ fn propagation(state: &KeyState) -> Vec<ShownTarget> {
     moving.chain(stale).collect()
 }
 
-fn grace(state: &KeyState, now: &Stamp) -> Option<ShownGrace> {
+fn grace(state: &KeyState, grace_from: GraceFrom, now: &Stamp) -> Option<ShownGrace> {
     let Phase::GraceWindow { window, .. } = &state.phase else {
         return None;
     };
-    let remaining = window.remaining(now);
+    let awaits_first_use = grace_from.awaits_first_use(state);
+    let (remaining, not_before) = if awaits_first_use {
+        (window.not_started(), plus_seconds(now.wall, window.length_seconds))
+    } else {
+        (window.remaining(now), window.not_before)
+    };
     Some(ShownGrace {
         opened_at: window.opened_at.wall,
-        not_before: window.not_before,
+        not_before,
+        awaits_first_use,
         remaining_seconds: remaining.seconds,
         floor_seconds: window.floor_seconds,
         floor_reason: window.floor_reason.clone(),

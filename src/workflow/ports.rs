@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::lease::Leases;
 use crate::provider::Provider;
 use crate::provider::probe::ProbeSettings;
 use crate::rotation::plan::Policy;
@@ -22,6 +23,7 @@ pub struct Ports {
     pub store: Box<dyn StateStore>,
     pub journal: Journal,
     pub spool: Spool,
+    pub leases: Box<dyn Leases>,
     pub clock: Rc<dyn Clock>,
     pub narrator: Rc<dyn Narrator>,
     pub settings: Settings,

@@ -29,10 +29,15 @@ pub(super) fn failure(refusal: &Refusal, goal: &Goal, ports: &Ports, record: Opt
 /// The failure (exit 10) that tells the operator to come back later.
 pub(super) fn waiting(wait: &Wait, ports: &Ports, record: Option<&Record>) -> Failure {
     let key = &ports.settings.key;
-    let mut message = format!(
-        "the grace window of `{key}` is open for another {}",
-        crate::duration::friendly(wait.remaining_seconds)
-    );
+    let length = crate::duration::friendly(wait.remaining_seconds);
+    let mut message = if wait.awaits_first_use {
+        format!(
+            "the grace window of `{key}` starts with the first use of the new credential, and none is reported yet; it \
+             is open for {length} from then on"
+        )
+    } else {
+        format!("the grace window of `{key}` is open for another {length}")
+    };
     if wait.clock_went_backwards {
         message
             .push_str("; a clock was set back since it opened, so the time that has passed is not believed");
@@ -372,7 +377,7 @@ impl Speaker<'_> {
     }
 
     fn evidence_missing(&self, table: &[Evidence]) -> Failure {
-        let Goal::Finish { accept_unknown } = self.goal else {
+        let Goal::Finish { accept_unknown, .. } = self.goal else {
             return Failure::unexpected("evidence was weighed outside finish");
         };
         let blocking =

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::driver::Arrival;
 use super::locked_state::{LockedState, decode_record};
 use super::materials::Materials;
-use super::operation::{self, EmergencyReport, Report};
+use super::operation::{self, Driven, EmergencyReport, Report};
 use super::overview;
 use super::ports::Ports;
 use crate::error::Failure;
@@ -154,7 +154,8 @@ pub async fn revoke_now(ports: &Ports, options: Options) -> Result<Report, Failu
     if let Some(value) = options.replacement {
         materials.add(value);
     }
-    let (arrival, facts) = operation::drive(ports, &mut locked, &goal, &mut materials, false).await?;
+    let Driven { arrival, facts, .. } =
+        operation::drive(ports, &mut locked, &goal, &mut materials, false).await?;
     if !matches!(arrival, Arrival::Done) {
         return Err(with_problems(operation::unfinished(&arrival, &goal, ports, &locked), locked.problems()));
     }

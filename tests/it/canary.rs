@@ -415,6 +415,7 @@ fn answers_that_echo_the_key_are_not_repeated() {
             assert_eq!(trap.run(prepare).code, 0, "{prepare}");
         }
         if *prepare == "promote prod" {
+            trap.lab.work_with("prod");
             trap.lab.advance_minutes(61);
         }
         let start = trap.lab.snapshot();

@@ -42,7 +42,7 @@ fn dry_run(lab: &Lab, arguments: &str) -> String {
 
 /// Every member's name of a document is snake_case, and every time in it is RFC 3339 in UTC.
 #[track_caller]
-fn well_formed(document: &serde_json::Value) {
+pub fn well_formed(document: &serde_json::Value) {
     assert_eq!(document["schema_version"], 1, "{document}");
     check(document);
 }

@@ -266,6 +266,24 @@ fn what_is_not_said_has_the_documented_defaults() {
     assert_eq!(key.lock_wait, Duration::from_secs(10));
     assert_eq!(key.slots, SlotsSettings::File);
     assert!(key.require.is_empty() && key.targets.is_empty() && key.workspace.is_none());
+    assert_eq!(key.auth_failure_patterns, None);
+}
+
+#[test]
+fn what_a_refused_key_looks_like_can_be_said_and_must_not_be_found_everywhere() {
+    let said =
+        |value: &str| load(&format!("[keys.a]\nprovider = \"anthropic\"\nauth_failure_patterns = {value}"));
+    let patterns = |value: &str| said(value).unwrap().key(None).unwrap().auth_failure_patterns.clone();
+    assert_eq!(
+        patterns("[\"no entry\", \"x-api-key\"]"),
+        Some(vec!["no entry".to_owned(), "x-api-key".to_owned()])
+    );
+    assert_eq!(patterns("[]"), Some(Vec::new()));
+    for value in ["[\"\"]", "[\"fine text\", \"401\"]", "[\"    x\"]", "\"no list\"", "[1]"] {
+        let failure = said(value).unwrap_err();
+        assert_eq!(failure.exit, ExitCode::Configuration, "{value}");
+        assert!(failure.to_string().contains("auth_failure_patterns"), "{failure}");
+    }
 }
 
 #[test]

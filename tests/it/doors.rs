@@ -16,6 +16,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("durable", &[]),
     ("crash", &[]),
     ("telemetry", &[]),
+    ("random", &[]),
     ("clock", &["rotation"]),
     ("http", &["error", "exit", "secret"]),
     // The SDK behind one door; `http` cleans foreign text.
@@ -27,7 +28,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("target", &["rotation", "secret", "error", "exit", "durable", "crash", "aws"]),
     ("store", &["rotation", "secret", "error", "exit", "clock", "durable", "crash"]),
     // Running jobs and the records of what they hold.
-    ("lease", &["rotation", "secret", "error", "exit", "clock", "durable", "store"]),
+    ("lease", &["rotation", "secret", "error", "exit", "clock", "random", "store"]),
     // What is known of keys before anything is asked; it names items of evidence and slots.
     ("config", &["rotation", "secret", "error", "exit", "duration"]),
     // The loopback provider is a program of its own: it shares no code with what it tests but leaves.
@@ -37,27 +38,37 @@ const DOORS: &[(&str, &[&str])] = &[
         "workflow",
         &[
             "rotation", "provider", "slots", "target", "store", "secret", "error", "exit", "clock", "crash",
-            "duration",
+            "duration", "lease",
         ],
     ),
     ("ui", &["workflow", "rotation", "error", "exit", "duration"]),
+    // One job from start to end: its credential through ports, its lease, and the words that `workflow` has for a
+    // value in an environment.
+    (
+        "job",
+        &[
+            "workflow", "lease", "provider", "slots", "store", "rotation", "secret", "error", "exit",
+            "clock", "duration",
+        ],
+    ),
     // The one place that puts adapters into ports.
     (
         "wiring",
         &[
             "config", "provider", "slots", "target", "store", "workflow", "rotation", "secret", "error",
-            "clock", "http", "aws",
+            "clock", "http", "aws", "lease", "random",
         ],
     ),
     // A whole rotation on the sandbox, with agents that work: everything but the command line.
     (
         "drill",
         &[
-            "workflow", "wiring", "config", "sandbox", "slots", "store", "rotation", "secret", "error",
-            "exit", "clock", "http", "durable",
+            "workflow", "wiring", "lease", "config", "sandbox", "slots", "store", "rotation", "secret",
+            "error", "exit", "clock", "http", "durable",
         ],
     ),
-    // Thin: types of arguments, one call, a report. `slots` and `store` as ports, for readers.
+    // Thin: types of arguments, one call, a report. `slots` and `store` as ports, for readers; `lease` for what a
+    // holder does with its own.
     (
         "cli",
         &[
@@ -69,6 +80,8 @@ const DOORS: &[(&str, &[&str])] = &[
             "sandbox",
             "slots",
             "store",
+            "lease",
+            "job",
             "rotation",
             "secret",
             "error",

@@ -25,6 +25,7 @@ fn staged() -> (Lab, ConsoleKey, ConsoleKey) {
 fn promoted() -> (Lab, ConsoleKey, ConsoleKey) {
     let (lab, old, new) = staged();
     lab.run("promote prod").expect(0);
+    lab.work_with("prod");
     (lab, old, new)
 }
 

@@ -251,10 +251,11 @@ impl Lab {
         (old, new)
     }
 
-    /// Adopts `old`, stages and promotes `new`.
+    /// Adopts `old`, stages and promotes `new`, which a consumer then uses.
     pub fn promoted(&self) -> (ConsoleKey, ConsoleKey) {
         let keys = self.staged();
         self.run("promote prod").expect(0);
+        self.work(&keys.1.value);
         keys
     }
 
@@ -347,16 +348,38 @@ impl Lab {
 
     /// Whether the sandbox accepts a value right now.
     pub fn accepts(&self, value: &str) -> bool {
+        self.ask(value, "GET", "/v1/models?limit=1", "").starts_with("HTTP/1.1 200")
+    }
+
+    /// What a consumer does: one message, which the usage report tells of.
+    #[track_caller]
+    pub fn work(&self, value: &str) {
+        let message =
+            r#"{"model":"claude-haiku-4-5","max_tokens":8,"messages":[{"role":"user","content":"work"}]}"#;
+        let answer = self.ask(value, "POST", "/v1/messages", message);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+
+    /// What a consumer of a key does: it asks for the value and works with it.
+    #[track_caller]
+    pub fn work_with(&self, key: &str) {
+        self.work(self.run_words(&["key", key]).expect(0).stdout.trim_end());
+    }
+
+    /// One request with a key; the whole answer.
+    fn ask(&self, value: &str, method: &str, path: &str, body: &str) -> String {
         let mut stream = std::net::TcpStream::connect(self.sandbox.address()).unwrap();
         let host = self.sandbox.address();
         write!(
             stream,
-            "GET /v1/models?limit=1 HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\nx-api-key: {value}\r\nanthropic-version: 2023-06-01\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\nx-api-key: {value}\r\n\
+             anthropic-version: 2023-06-01\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
         )
         .unwrap();
         let mut answer = String::new();
         std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
-        answer.starts_with("HTTP/1.1 200")
+        answer
     }
 
     /// The value that `app.env` holds.

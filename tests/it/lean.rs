@@ -29,6 +29,10 @@ fn reading_commands_start_no_runtime_no_thread_and_no_connection() {
     for arguments in ["--version", "key prod", "key prod --json", "status", "status --json", "ledger"] {
         assert_eq!(heavy_calls(&lab, arguments), "", "{arguments}");
     }
+    let lease = lab.run("lease acquire prod").expect(0).stdout;
+    for command in ["acquire prod", "list", &format!("renew {lease}"), &format!("release {lease}")] {
+        assert_eq!(heavy_calls(&lab, &format!("lease {command}")), "", "{command}");
+    }
     // The same eyes do see a command that talks to the provider.
     lab.console_key("new");
     let seen = heavy_calls(&lab, "stage prod --from file:new.key");

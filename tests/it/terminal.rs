@@ -1,6 +1,6 @@
 //! At a terminal: prompts that show nothing, Ctrl-C everywhere, and readers that go away.
 
-mod pty;
+pub mod pty;
 
 use std::process::Stdio;
 
@@ -156,6 +156,7 @@ mod ctrl_c {
         lab.run("stage prod --from file:new.key").expect(0);
         interrupts(&lab, &["revoke-now", "prod", "--reason", "leak"], "Type the key's name");
         lab.run("promote prod").expect(0);
+        lab.work_with("prod");
         lab.advance_minutes(61);
         lab.run("finish prod").expect(0);
         interrupts(&lab, &["purge", "prod"], "Type the key's name");

@@ -18,6 +18,7 @@ fn a_quarterly_rotation_never_leaves_consumers_without_a_key() {
     assert_eq!(lab.run("key prod").expect(0).stdout.trim(), new.value);
     assert_eq!(lab.env_value(), new.value);
     assert!(lab.accepts(&old.value) && lab.accepts(&new.value), "both overlap");
+    lab.work(&new.value);
 
     let early = lab.run("finish prod --json").expect(10).json();
     assert_eq!(early["error"]["exit_code"], 10);

@@ -36,7 +36,7 @@ pub(super) struct Admin<'a> {
 }
 
 /// Why a call brought no document.
-enum Setback {
+pub(super) enum Setback {
     NotFound(String),
     Refused(String),
     Unknown(String),
@@ -154,7 +154,7 @@ impl Admin<'_> {
         Err(nonsense("it has no end"))
     }
 
-    async fn get(&self, path: &str) -> Result<Value, Setback> {
+    pub(super) async fn get(&self, path: &str) -> Result<Value, Setback> {
         let mut attempt = 1;
         loop {
             let (setback, asked) = match self.http.send(self.request(Request::get(self.url(path)))).await {
@@ -281,13 +281,13 @@ fn path_of(id: &ProviderKeyId) -> Result<String, String> {
     Ok(format!("{KEYS_PATH}/{id}"))
 }
 
-fn is_path_safe(text: &str) -> bool {
+pub(super) fn is_path_safe(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
 /// Whether a text repeats a secret or a piece of one.
-fn reveals(text: &str, secrets: &[&Secret]) -> bool {
+pub(super) fn reveals(text: &str, secrets: &[&Secret]) -> bool {
     clean(text, secrets) != text
 }
 

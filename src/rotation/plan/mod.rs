@@ -22,12 +22,13 @@ pub use revoke_now::{Suspect, suspects};
 
 use super::credential::{
     Capabilities, Credential, Identity, KeyStatus, LastUseSeen, ListedKey, ProviderKeyId, ReadBack, SlotName,
-    TargetId, TargetSet, Verdict,
+    TargetId, TargetSet, UsageBucket, Verdict,
 };
 use super::effect::Effect;
 use super::event::Event;
 use super::evidence::{Evidence, Item};
-use super::grace::{GracePolicy, Remaining};
+use super::grace::{GraceFrom, GracePolicy, Remaining};
+use super::lease::LeaseSeen;
 use super::phase::{Direction, KeyState, Rotation, Window};
 use super::stamp::Stamp;
 use crate::secret::Fingerprint;
@@ -44,7 +45,11 @@ pub enum Goal {
     /// The staged credential is active and every target holds it.
     Promote,
     /// The retiring credential is revoked.
-    Finish { accept_unknown: BTreeSet<Item> },
+    Finish {
+        accept_unknown: BTreeSet<Item>,
+        /// Why, for the journal.
+        reason: Option<String>,
+    },
     /// The old credential is active and the new one out of use.
     Abort,
     /// The revoked credential is accepted again.
@@ -105,6 +110,8 @@ pub enum Step {
 pub struct Wait {
     pub remaining_seconds: u64,
     pub clock_went_backwards: bool,
+    /// The window's clock starts with the first use of the new credential, and none was told of yet.
+    pub awaits_first_use: bool,
     pub evidence: Vec<Evidence>,
 }
 
@@ -131,6 +138,10 @@ pub enum Question {
     ListKeys,
     /// When was this credential used last, by the provider's record?
     LastUse(Fingerprint),
+    /// How much were the active and the retiring credential used, by the provider's report?
+    Usage,
+    /// Which running jobs hold which credential?
+    Leases,
 }
 
 /// What was observed in this run. A fact that an effect may have changed is forgotten with it.
@@ -176,6 +187,12 @@ pub struct Facts {
     /// Keys that were left over and are gone since this run. A list may lag, and show them for a while yet.
     pub swept: BTreeSet<ProviderKeyId>,
     pub last_uses: BTreeMap<Fingerprint, LastUseSeen>,
+    /// What [`usage::wanted`](super::evidence::usage::wanted) asks for, or why it could not be told.
+    pub usage: Option<Result<Vec<UsageBucket>, String>>,
+    /// Running jobs, or why they are not known.
+    pub leases: Option<Result<Vec<LeaseSeen>, String>>,
+    /// The longest that a job was seen to run, in seconds, as leases tell.
+    pub longest_run_seconds: u64,
     /// What an interrupted `stage` had begun was called off in this run.
     pub has_dropped: bool,
     /// The probe of the retiring credential was announced in this run.
@@ -215,6 +232,14 @@ impl UnknownCalls {
 }
 
 impl Facts {
+    /// The provider's id of a credential, recorded or proven in this run.
+    pub fn id_of(&self, credential: &Credential) -> Option<ProviderKeyId> {
+        credential.provider_key_id.clone().or_else(|| match self.identities.get(&credential.fingerprint) {
+            Some(Identity::Proven(key)) => Some(key.id.clone()),
+            _ => None,
+        })
+    }
+
     /// What is known of the last probe, in words.
     pub fn probe_detail(&self, fingerprint: Fingerprint) -> String {
         self.probe_details.get(&fingerprint).cloned().unwrap_or_else(|| "not probed yet".to_owned())
@@ -230,6 +255,11 @@ pub struct Policy {
     /// The workspace that a staged credential must belong to.
     pub workspace: Option<String>,
     pub required_evidence: BTreeSet<Item>,
+    pub grace_from: GraceFrom,
+    /// For how long the provider's report must show no use of the old credential …
+    pub usage_quiet_seconds: u64,
+    /// … in a span that ended at least this long ago.
+    pub usage_lag_seconds: u64,
     pub undo_seconds: u64,
     /// Credentials that other keys of this configuration hold.
     pub held_elsewhere: Vec<HeldElsewhere>,
@@ -257,7 +287,16 @@ impl Policy {
     /// How much of a window is left. Durations that grew since it opened count; ones that shrank do not.
     pub fn remaining(&self, state: &KeyState, window: &Window, now: &Stamp) -> Remaining {
         let floor_seconds = self.grace.floor_seconds(state.longest_job_seen_seconds);
-        window.remaining_of(window.length_seconds.max(floor_seconds), now)
+        let length_seconds = window.length_seconds.max(floor_seconds);
+        if self.awaits_first_use(state) {
+            return Remaining { seconds: length_seconds, clock_went_backwards: false };
+        }
+        window.remaining_of(length_seconds, now)
+    }
+
+    /// Whether the window's clock has not started, because no use of the new credential was told of yet.
+    pub fn awaits_first_use(&self, state: &KeyState) -> bool {
+        self.grace_from.awaits_first_use(state)
     }
 }
 
@@ -274,6 +313,9 @@ pub fn plan(state: Option<&KeyState>, goal: &Goal, facts: &Facts, policy: &Polic
             if let Some(refusal) = busy_elsewhere(state, goal) {
                 return Step::Refused(refusal);
             }
+            if let Some(step) = longer_job(state, goal, facts) {
+                return step;
+            }
             match goal {
                 Goal::Adopt { candidate, .. } => adopt::again(state, candidate),
                 Goal::Stage { candidate, rotation, replace } => {
@@ -281,7 +323,7 @@ pub fn plan(state: Option<&KeyState>, goal: &Goal, facts: &Facts, policy: &Polic
                 }
                 Goal::Mint { rotation, replace } => mint::plan(state, rotation, *replace, view),
                 Goal::Promote => promote::plan(state, view),
-                Goal::Finish { accept_unknown } => finish::plan(state, accept_unknown, view),
+                Goal::Finish { accept_unknown, .. } => finish::plan(state, accept_unknown, view),
                 Goal::Abort => abort::plan(state, view),
                 Goal::Undo => undo::plan(state, view),
                 Goal::Purge => purge::plan(state, view),
@@ -289,6 +331,14 @@ pub fn plan(state: Option<&KeyState>, goal: &Goal, facts: &Facts, policy: &Polic
             }
         }
     }
+}
+
+/// The grace floor is about the longest job: where leases have seen a longer one, that comes first.
+fn longer_job(state: &KeyState, goal: &Goal, facts: &Facts) -> Option<Step> {
+    let seconds = facts.longest_run_seconds;
+    let matters = matches!(goal, Goal::Promote | Goal::Finish { .. }) && state.pending_revocation().is_none();
+    (matters && seconds > state.longest_job_seen_seconds)
+        .then_some(Step::Record(Event::LongerJobSeen { seconds }))
 }
 
 /// What the goals' plans look at.

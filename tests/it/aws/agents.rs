@@ -59,6 +59,7 @@ fn rotate_whole(lab: &Lab, mut each: impl FnMut(&str)) {
     lab.run("stage prod --from file:new.key").expect(0);
     each("staged");
     lab.run("promote prod").expect(0);
+    lab.work_with("prod");
     each("promoted");
     for _ in 0..61 {
         lab.advance_minutes(1);

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::lab::Lab;
 use crate::lab::double::{Double, pass_on};
-use crate::lab::iam::{AccessKey, User, action, refusal, slow_to_learn, strict};
+use crate::lab::iam::{self, AccessKey, User, action, refusal, slow_to_learn, strict};
 use crate::lab::moto::Moto;
 
 const DOTENV: &str =
@@ -17,7 +17,7 @@ struct Bench {
     lab: Lab,
     user: User,
     old: AccessKey,
-    _door: Double,
+    door: Double,
 }
 
 fn adopted(name: &str, door: impl FnOnce(&Lab) -> Double) -> Bench {
@@ -27,7 +27,7 @@ fn adopted(name: &str, door: impl FnOnce(&Lab) -> Double) -> Bench {
     lab.write("app.env", "AWS_KEY=placeholder\n");
     let old = lab.for_user(&user, &door.base_url(), "", DOTENV);
     lab.run("adopt prod --from file:old.key").expect(0);
-    Bench { lab, user, old, _door: door }
+    Bench { lab, user, old, door }
 }
 
 fn open_door(lab: &Lab) -> Double {
@@ -62,6 +62,7 @@ fn a_rotation_from_stage_to_purge() {
     lab.run("stage prod").expect(0).says(&["nothing was left to do"]);
     assert_eq!(user.keys().len(), 2, "a second run makes no second key");
     lab.run("promote prod").expect(0);
+    iam::work(lab, &bench.door);
     assert!(lab.read("app.env").contains(&format!("AWS_KEY={new}:")));
     assert!(lab.run("key prod").expect(0).stdout.starts_with(&new));
     lab.run("finish prod").expect(10);
@@ -108,6 +109,7 @@ fn both_halves_reach_a_secret_and_a_file_together() {
     assert_eq!(Moto::get().current("halves"), document(id, secret));
     let file = format!("AWS_ACCESS_KEY_ID={id}\nAWS_SECRET_ACCESS_KEY={secret}\nOTHER=z\n");
     assert_eq!(lab.read("app.env"), file);
+    iam::work(&lab, &door);
     lab.advance_minutes(61);
     lab.run("finish prod").expect(0);
     assert_eq!(user.status(&old.id), "Inactive");
@@ -219,6 +221,7 @@ fn the_one_of_the_last_rotation_makes_room_after_its_time() {
     for command in ["stage prod", "promote prod"] {
         lab.run(command).expect(0);
     }
+    iam::work(lab, &bench.door);
     lab.advance_minutes(61);
     lab.run("finish prod").expect(0);
     lab.run("stage prod").expect(13).says(&["revoked by the last rotation", "rotate purge prod"]);
@@ -346,6 +349,7 @@ fn each_denied_action_is_named() {
         if command == "finish prod" {
             bench.lab.run("stage prod").expect(0);
             bench.lab.run("promote prod").expect(0);
+            iam::work(&bench.lab, &bench.door);
             bench.lab.advance_minutes(61);
         }
         is_denied.store(true, Ordering::SeqCst);
@@ -354,6 +358,11 @@ fn each_denied_action_is_named() {
         ran.says(&[&format!("denies iam:{denied} on denied-{denied}")]);
         assert_eq!(bench.user.status(&bench.old.id), "Active");
         is_denied.store(false, Ordering::SeqCst);
+        if denied == "GetAccessKeyLastUsed" {
+            // Our own ping hid the use that could not be asked for.
+            bench.lab.run(command).expect(11).says(&["no use of the new credential"]);
+            iam::work(&bench.lab, &bench.door);
+        }
         bench.lab.run(command).expect(0);
     }
 }
@@ -447,6 +456,7 @@ fn a_finish_that_failed_after_its_ping_is_not_held_up_by_it() {
     for command in ["stage prod", "promote prod"] {
         bench.lab.run(command).expect(0);
     }
+    iam::work(&bench.lab, &bench.door);
     bench.lab.advance_minutes(61);
     fails.store(true, Ordering::SeqCst);
     bench.lab.run("finish prod").expect(21);

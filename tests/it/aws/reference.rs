@@ -20,6 +20,7 @@ fn values_and_the_admin_key_come_from_secrets() {
     lab.run("-vvv adopt prod --from aws-sm:reference/old").expect(0).without_secrets();
     lab.run("-vvv stage prod --from aws-sm:reference/new#k").expect(0).without_secrets();
     lab.run("-vvv promote prod").expect(0).without_secrets();
+    lab.work_with("prod");
     assert_eq!(lab.env_value(), new.value);
     lab.advance_minutes(61);
     lab.run("-vvv finish prod").expect(0).without_secrets();

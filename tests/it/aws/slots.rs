@@ -93,6 +93,7 @@ fn a_rotation_takes_its_value_through_the_labels() {
     assert_eq!(lab.status("prod")["grace"]["floor_seconds"], (45 + 5) * 60, "the slots' refresh counts");
 
     lab.run("promote prod").expect(0);
+    lab.work_with("prod");
     assert_eq!(count(name), 2, "a second run writes nothing");
     lab.advance_minutes(61);
     lab.run("finish prod").expect(0).without_secrets().says(&["1 of 1 read back just now"]);

@@ -118,6 +118,7 @@ fn finish() {
     let prepare = |bench: &Bench| {
         bench.run(STAGE);
         bench.run("promote prod");
+        bench.lab.work_with("prod");
         bench.lab.advance_minutes(61);
     };
     converges("finish", prepare, "finish prod", 2, |bench| {

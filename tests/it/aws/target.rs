@@ -31,6 +31,7 @@ fn a_rotation_moves_a_plain_secret_and_one_in_a_document() {
 
     let versions = moto.versions("whole/plain");
     lab.run("promote prod").expect(0);
+    lab.work_with("prod");
     assert_eq!(moto.versions("whole/plain"), versions, "a second run writes nothing");
 
     lab.advance_minutes(61);
@@ -91,6 +92,7 @@ fn a_secret_that_lost_the_value_blocks_the_revocation() {
     finished.says(&["targets", "unmet", "aws-secrets-manager:drift"]);
     assert_eq!(lab.console_status(&old.id), "active");
     lab.run("promote prod").expect(0);
+    lab.work_with("prod");
     assert_eq!(moto.current("drift"), new.value);
     lab.advance_minutes(61);
     lab.run("finish prod").expect(0);

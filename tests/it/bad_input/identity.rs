@@ -75,7 +75,7 @@ fn an_old_key_that_cannot_be_told_apart_is_not_revoked() {
         item(&new.id, &hint(&new.value), "active"),
     ]);
     turn_to(&lab, &double);
-    lab.refused("finish prod", 13).says(&[&old.id, "apikey_twin"]);
+    lab.refused("finish prod --accept-unknown usage", 13).says(&[&old.id, "apikey_twin"]);
     assert!(double.take().iter().all(|heard| heard.method == "GET"), "nothing was written");
 }
 
@@ -89,7 +89,11 @@ fn an_id_that_is_not_the_one_on_record_is_not_revoked() {
         item(&new.id, &hint(&new.value), "active"),
     ]);
     turn_to(&lab, &double);
-    lab.refused("finish prod", 13).says(&[&old.id, "apikey_changed", "revoke nothing by guess"]);
+    lab.refused("finish prod --accept-unknown usage", 13).says(&[
+        &old.id,
+        "apikey_changed",
+        "revoke nothing by guess",
+    ]);
     assert!(double.take().iter().all(|heard| heard.method == "GET"), "nothing was written");
 }
 
@@ -100,7 +104,8 @@ fn an_old_key_that_is_listed_no_more_is_not_revoked_by_guess() {
     lab.advance_minutes(61);
     let double = listing(vec![item(&new.id, &hint(&new.value), "active")]);
     turn_to(&lab, &double);
-    lab.refused("finish prod", 13).says(&["lists no key that fits the retiring credential"]);
+    lab.refused("finish prod --accept-unknown usage", 13)
+        .says(&["lists no key that fits the retiring credential"]);
 }
 
 #[test]

@@ -84,6 +84,7 @@ fn a_program_that_fails_leaves_the_rest_confirmed_and_the_same_command_resumes()
     half_promoted(&lab, &keys, &["exit status: 1", "no route to vault", "`rotate promote prod` again"]);
     std::fs::remove_file(lab.path("fail")).unwrap();
     lab.run("promote prod").expect(0);
+    lab.work_with("prod");
     assert_eq!(lab.read("pushed"), keys.1.value);
     assert_eq!(lab.phase("prod"), "GraceWindow");
     lab.advance_minutes(61);

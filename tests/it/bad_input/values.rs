@@ -117,6 +117,7 @@ fn the_active_value_cannot_replace_itself() {
     lab.console_key("new");
     lab.run("stage prod --from file:new.key").expect(0);
     lab.run("promote prod").expect(0);
+    lab.work_with("prod");
     lab.advance_minutes(61);
     lab.run("finish prod").expect(0);
     lab.refused("stage prod --from file:new.key", 2).says(&["it cannot replace itself"]);

@@ -10,6 +10,7 @@ fn the_key_may_be_left_out_where_there_is_one() {
     lab.console_key("new");
     lab.run("stage --from file:new.key").expect(0);
     lab.run("promote").expect(0);
+    lab.work_with("prod");
     lab.advance_minutes(61);
     lab.run("finish").expect(0);
     lab.run("undo").expect(0);
@@ -79,6 +80,7 @@ fn verbose_tells_what_happens_and_never_a_value() {
     let ran = lab.run("stage -vv --from file:new.key").expect(0).without_secrets();
     assert!(ran.stderr.contains("GET /v1/models"), "{ran:#?}");
     lab.run("-vvv promote").expect(0).without_secrets();
+    lab.work_with("prod");
     lab.advance_minutes(61);
     lab.run("finish -v -v -v").expect(0).without_secrets();
     lab.run("undo -vvv").expect(0).without_secrets();

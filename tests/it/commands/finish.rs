@@ -19,8 +19,9 @@ fn it_revokes_and_shows_the_evidence() {
        +  grace      met            the grace window is over
        +  targets    met            1 of 1 read back just now with the active fingerprint
        +  active     met            accepted by the provider just now
-       -  leases     not_available  no job of this key runs under a lease
-       -  usage      not_available  the usage report is not consulted
+       +  leases     met            no job of this key runs under a lease
+       +  usage      met            no use of the old credential since 2026-03-01T12:41:14Z; of the new
+                                    one since 2026-03-01T12:01:00Z
        -  last_used  not_available  the provider tells no last-used time
       phase       Revoked
       active      eb693e331507777a …cVAA (secondary slot, apikey_01mVcbMakkHaGqtHTZb7Q1SJ)
@@ -71,8 +72,9 @@ fn an_open_window_is_exit_10_with_the_time_and_the_evidence() {
        x  grace      unmet          3598 s of the grace window remain
        +  targets    met            1 of 1 read back just now with the active fingerprint
        +  active     met            accepted by the provider just now
-       -  leases     not_available  no job of this key runs under a lease
-       -  usage      not_available  the usage report is not consulted
+       +  leases     met            no job of this key runs under a lease
+       ?  usage      unknown        the report lags by up to 900 s and must be quiet for 300 s of the
+                                    window: enough at 2026-03-01T12:20:06Z
        -  last_used  not_available  the provider tells no last-used time
       status: eb693e331507777a (…cVAA) serves (secondary slot, phase GraceWindow); 5d6c5ccba2a16148 (…ArAA) is not revoked either
       hint: run `rotate finish prod` again after that, or `rotate finish prod --wait` now
@@ -93,20 +95,24 @@ fn dry_runs_list_their_steps_before_and_after_the_window() {
     prod: nothing was changed; these steps would be taken if every check passes
       1. read every target back
       2. probe eb693e331507777a until the verdict settles
-      3. wait: the grace window is open for another 1h
+      3. ask for the provider's usage report
+      4. look for running jobs that hold a credential
+      5. wait: the grace window is open for another 1h
     ");
     lab.advance_minutes(61);
     insta::assert_snapshot!(dry_run(&lab, "finish prod"), @"
     prod: nothing was changed; these steps would be taken if every check passes
       1. read every target back
       2. probe eb693e331507777a until the verdict settles
-      3. probe 5d6c5ccba2a16148 until the verdict settles
-      4. ask the provider which key 5d6c5ccba2a16148 is
-      5. ask the provider which key eb693e331507777a is
-      6. revoke 5d6c5ccba2a16148
-      7. probe 5d6c5ccba2a16148 until the provider refuses it
-      8. record: the provider refuses the credential
-      9. done: the phase is Revoked
+      3. ask for the provider's usage report
+      4. look for running jobs that hold a credential
+      5. probe 5d6c5ccba2a16148 until the verdict settles
+      6. ask the provider which key 5d6c5ccba2a16148 is
+      7. ask the provider which key eb693e331507777a is
+      8. revoke 5d6c5ccba2a16148
+      9. probe 5d6c5ccba2a16148 until the provider refuses it
+      10. record: the provider refuses the credential
+      11. done: the phase is Revoked
     ");
 }
 
@@ -274,7 +280,7 @@ fn a_dead_admin_key_revokes_nothing_and_is_named() {
     let (old, _) = lab.promoted();
     lab.advance_minutes(61);
     lab.write("admin.key", &format!("sk-ant-admin01-{}", "x".repeat(93)));
-    lab.refused("finish prod", 21).says(&["the admin key was rejected", "admin_key"]);
+    lab.refused("finish prod", 11).says(&["the admin key was rejected", "admin_key"]);
     assert!(lab.accepts(&old.value));
 }
 

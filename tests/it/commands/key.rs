@@ -35,6 +35,58 @@ fn its_document_holds_the_value() {
 }
 
 #[test]
+fn a_format_names_the_variable_as_the_provider_does_or_as_it_is_told() {
+    let lab = Lab::new();
+    let value = lab.adopted().value;
+    for (arguments, expected) in [
+        ("--format value", format!("{value}\n")),
+        ("--format env", format!("export ANTHROPIC_API_KEY='{value}'\n")),
+        ("--format env --env MY_KEY", format!("export MY_KEY='{value}'\n")),
+        ("--format dotenv", format!("ANTHROPIC_API_KEY={value}\n")),
+        ("--format dotenv --env MY_KEY", format!("MY_KEY={value}\n")),
+        ("--format json", format!("{{\"ANTHROPIC_API_KEY\":\"{value}\"}}\n")),
+        ("--format json --env MY_KEY", format!("{{\"MY_KEY\":\"{value}\"}}\n")),
+    ] {
+        let ran = lab.run(&format!("key prod {arguments}")).expect(0);
+        assert_eq!((ran.stdout, ran.stderr), (expected, String::new()), "{arguments}");
+    }
+}
+
+#[test]
+fn a_format_prints_the_slot_that_was_asked_for() {
+    let lab = Lab::new();
+    let (_, new) = lab.staged();
+    let line = lab.run("key prod --slot secondary --format dotenv").expect(0).stdout;
+    assert_eq!(line, format!("ANTHROPIC_API_KEY={}\n", new.value));
+}
+
+#[test]
+fn what_does_not_go_together_is_refused_with_what_does() {
+    let lab = Lab::new();
+    lab.adopted();
+    for (arguments, words) in [
+        ("--format credential-process", &["AWS access keys", "anthropic", "`rotate key prod`"][..]),
+        ("--env MY_KEY", &["this format has none", "--format env, json or dotenv"]),
+        ("--format env --env MY-KEY", &["cannot be the name of a variable", "letters, digits"]),
+        ("--format env --json", &["two different outputs", "leave one of them out"]),
+    ] {
+        let ran = lab.refused(&format!("key prod {arguments}"), 2).says(words);
+        assert!(ran.stdout.is_empty() || arguments.contains("--json"), "{ran:#?}");
+    }
+}
+
+/// What a helper of Claude Code has to do: nothing but the value on stdout, and nothing at all when it fails.
+#[test]
+fn a_failure_leaves_stdout_empty_in_every_format() {
+    let lab = Lab::new();
+    lab.adopted();
+    lab.write("state/slots/prod.primary", "sk-ant-api03-somebody-put-another-value-here-xxxxxxxxxxx\n");
+    for format in ["value", "env", "json", "dotenv"] {
+        assert_eq!(lab.refused(&format!("key prod --format {format}"), 5).stdout, "", "{format}");
+    }
+}
+
+#[test]
 fn before_adoption_it_names_the_command_that_comes_first() {
     let lab = Lab::new();
     lab.refused("key prod", 6).says(&["never adopted", "`rotate adopt prod`"]);
@@ -102,6 +154,7 @@ fn once_a_revocation_was_begun_the_old_value_is_served_no_more() {
     lab.run("adopt prod").expect(0);
     lab.run("stage prod").expect(0);
     lab.run("promote prod").expect(0);
+    lab.work(&new.value);
     lab.advance_minutes(61);
     // Killed with the intent on disk: nobody knows whether the provider was asked already.
     for point in ["1", "2", "3", "4"] {

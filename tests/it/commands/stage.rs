@@ -159,6 +159,7 @@ fn the_fallback_to_the_other_variable_holds_only_while_both_are_valid() {
     lab.set("PROD_PRIMARY", &old.value);
     lab.run("stage prod").expect(0);
     lab.run("promote prod").expect(0);
+    lab.work_with("prod");
     assert_eq!(lab.run("key").expect(0).stdout.trim(), new.value);
 
     // A job whose environment has not got the new variable yet is served by the old one.

@@ -36,6 +36,7 @@ fn in_every_phase_it_names_the_next_command() {
       next        rotate promote prod
     ");
     lab.run("promote prod").expect(0);
+    lab.work_with("prod");
     insta::assert_snapshot!(shown(&lab), @"
     prod
       phase       GraceWindow

@@ -17,7 +17,10 @@ fn finish_at(now: &Stamp, window: Window) -> Step {
     if let rotate::rotation::phase::Phase::GraceWindow { window: found, .. } = &mut state.phase {
         *found = window;
     }
-    let goal = Goal::Finish { accept_unknown: rotate::rotation::evidence::Item::ALL.into_iter().collect() };
+    let goal = Goal::Finish {
+        accept_unknown: rotate::rotation::evidence::Item::ALL.into_iter().collect(),
+        reason: None,
+    };
     plan(Some(&state), &goal, &ideal(Some(&state)), &policy(), now)
 }
 

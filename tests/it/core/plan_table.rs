@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rotate::rotation::credential::{
     Capabilities, Identity, KeyStatus, LastUseSeen, ListedKey, ProviderKey, ReadBack, SlotName, Verdict,
 };
+use rotate::rotation::grace::GraceFrom;
 use rotate::rotation::phase::KeyState;
 use rotate::rotation::plan::{Facts, Goal, Policy, Refusal, RevokeNow, Step, Suspect, plan, suspects};
 
@@ -29,12 +30,16 @@ pub fn policy() -> Policy {
         required_evidence: BTreeSet::new(),
         undo_seconds: 86_400,
         held_elsewhere: Vec::new(),
+        grace_from: GraceFrom::Promotion,
+        usage_quiet_seconds: 300,
+        usage_lag_seconds: 900,
     }
 }
 
 /// Everything is known, and everything is well: what is dead is rejected, all else accepted.
 pub fn ideal(state: Option<&KeyState>) -> Facts {
-    let mut facts = Facts { broken_targets: Some(BTreeMap::new()), ..Facts::default() };
+    let mut facts =
+        Facts { broken_targets: Some(BTreeMap::new()), leases: Some(Ok(Vec::new())), ..Facts::default() };
     for name in NAMES {
         let credential = credential(name);
         let fingerprint = credential.fingerprint;
@@ -84,7 +89,7 @@ pub fn goals(state: Option<&KeyState>) -> Vec<(&'static str, Goal)> {
         ("replace", stage("third", true)),
         ("mint", Goal::Mint { rotation: rotation(), replace: false }),
         ("promote", Goal::Promote),
-        ("finish", Goal::Finish { accept_unknown: BTreeSet::new() }),
+        ("finish", Goal::Finish { accept_unknown: BTreeSet::new(), reason: None }),
         ("abort", Goal::Abort),
         ("undo", Goal::Undo),
         ("purge", Goal::Purge),

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rotate::rotation::credential::{
-    Identity, KeyStatus, LastUse, LastUseSeen, ListedKey, ProviderKeyId, ReadBack, TargetId, Verdict,
+    Identity, KeyStatus, LastUse, LastUseSeen, ListedKey, ProviderKeyId, ReadBack, TargetId, UsageBucket,
+    Verdict,
 };
 use rotate::rotation::evidence::Item;
+use rotate::rotation::grace::GraceFrom;
+use rotate::rotation::lease::{LeaseSeen, LeaseStanding};
 use rotate::rotation::phase::{Direction, KeyState, Phase, Propagation};
 use rotate::rotation::plan::{Facts, Goal, Policy, UnknownCalls, plan};
 
@@ -104,6 +107,33 @@ fn used(facts: &mut Facts, policy: &mut Policy, seen: LastUseSeen) {
     facts.last_uses.insert(credential("old").fingerprint, seen);
 }
 
+/// The report of a provider that has one: so many seconds after the window was opened, for a minute.
+fn report(facts: &mut Facts, policy: &mut Policy, used: &[(&str, i64, u64)]) {
+    policy.capabilities.usage = true;
+    let at = |seconds| Timestamp::from_second(sample::opened().wall.as_second() + seconds).unwrap();
+    let bucket = |&(name, seconds, tokens): &(&str, i64, u64)| UsageBucket {
+        id: credential(name).provider_key_id.unwrap(),
+        from: at(seconds),
+        until: at(seconds + 60),
+        tokens,
+    };
+    facts.usage = Some(Ok(used.iter().map(bucket).collect()));
+}
+
+fn lease(facts: &mut Facts, held: Option<&str>, standing: LeaseStanding) {
+    let seen = LeaseSeen {
+        id: "1f".to_owned(),
+        fingerprint: held.map(|name| credential(name).fingerprint),
+        holder: "a job".to_owned(),
+        standing,
+    };
+    facts.leases = Some(Ok(vec![seen]));
+}
+
+fn unknown() -> LeaseStanding {
+    LeaseStanding::Unknown("another host".to_owned())
+}
+
 #[rustfmt::skip]
 fn cases() -> Vec<Case> {
     let forward = || promoted(Direction::Forward, &Propagation::Pending);
@@ -111,7 +141,8 @@ fn cases() -> Vec<Case> {
     let leaked = || sample::with_emergency(&["old"], false, staged());
     let begun = || with_intent(revoke("old"), grace());
     // An hour after the window was opened.
-    let probed = || KeyState { retiring_probed_at: Some(over().wall), ..grace() };
+    let controlled = || KeyState { first_used_at: Some(over().wall), ..grace() };
+    let probed = || KeyState { retiring_probed_at: Some(over().wall), ..controlled() };
     let making = || with_intent(sample::mint(), idle());
     let sweeping = || with_intent(sample::sweep("third"), idle());
     vec![
@@ -139,15 +170,44 @@ fn cases() -> Vec<Case> {
         case(sweeping(), "mint", "refused", |f, _| f.sweeping.refused = Some("?".into()), "-ProviderRefused"),
         case(sweeping(), "abort", "never answered", |f, _| f.sweeping.unknown = UnknownCalls { count: 3, detail: "?".into() }, "-AdminUnreachable"),
         case(grace(), "finish", "last use not asked", |f, p| { p.capabilities.last_used = true; f.last_uses.clear(); }, "ask LastUse"),
-        case(grace(), "finish", "never used", |f, p| used(f, p, LastUseSeen::Never), "+probe_announced"),
-        case(grace(), "finish", "last use unknown", |f, p| used(f, p, LastUseSeen::Unknown("?".into())), "-EvidenceMissing"),
-        case(grace(), "finish", "used by a job that had it", |f, p| used(f, p, used_at(3360, false)), "+probe_announced"),
-        case(grace(), "finish", "used after every job", |f, p| used(f, p, used_at(3361, false)), "-EvidenceMissing"),
-        case(grace(), "finish", "perhaps our own probe", |f, p| used(f, p, used_at(3361, true)), "-EvidenceMissing"),
+        case(controlled(), "finish", "never used", |f, p| used(f, p, LastUseSeen::Never), "+probe_announced"),
+        case(controlled(), "finish", "last use unknown", |f, p| used(f, p, LastUseSeen::Unknown("?".into())), "-EvidenceMissing"),
+        case(controlled(), "finish", "used by a job that had it", |f, p| used(f, p, used_at(3360, false)), "+probe_announced"),
+        case(controlled(), "finish", "used after every job", |f, p| used(f, p, used_at(3361, false)), "-EvidenceMissing"),
+        case(controlled(), "finish", "perhaps our own probe", |f, p| used(f, p, used_at(3361, true)), "-EvidenceMissing"),
         case(probed(), "finish", "our own probe of an earlier try", |f, p| used(f, p, used_at(3660, true)), "+probe_announced"),
         case(probed(), "finish", "somebody else's use since", |f, p| used(f, p, used_at(3660, false)), "-EvidenceMissing"),
         case(probed(), "finish", "a ping after that", |f, p| used(f, p, used_at(3661, true)), "-EvidenceMissing"),
         case(probed(), "finish", "announced in this run", |f, p| { used(f, p, used_at(3660, true)); f.has_announced = true; }, "revoke"),
+        case(grace(), "finish", "last use of the new one not asked", |f, p| used(f, p, LastUseSeen::Never), "ask LastUse"),
+        case(grace(), "finish", "nobody uses the new one", |f, p| { used(f, p, LastUseSeen::Never); f.last_uses.insert(credential("new").fingerprint, LastUseSeen::Never); }, "-EvidenceMissing"),
+        case(grace(), "finish", "the new one was only pinged", |f, p| { used(f, p, LastUseSeen::Never); f.last_uses.insert(credential("new").fingerprint, used_at(60, true)); }, "-EvidenceMissing"),
+        case(grace(), "finish", "the new one was used before the promotion", |f, p| { used(f, p, LastUseSeen::Never); f.last_uses.insert(credential("new").fingerprint, used_at(-60, false)); }, "-EvidenceMissing"),
+        case(grace(), "finish", "the new one is used", |f, p| { used(f, p, LastUseSeen::Never); f.last_uses.insert(credential("new").fingerprint, used_at(60, false)); }, "+first_use_seen"),
+        case(grace(), "finish", "report not asked", |_, p| p.capabilities.usage = true, "ask Usage"),
+        case(grace(), "finish", "no report to be had", |f, p| { p.capabilities.usage = true; f.usage = Some(Err("403".into())); }, "-EvidenceMissing"),
+        case(grace(), "finish", "report silent on both", |f, p| report(f, p, &[]), "-EvidenceMissing"),
+        case(grace(), "finish", "report tells of the new one", |f, p| report(f, p, &[("new", 60, 1)]), "revoke"),
+        case(grace(), "finish", "report tells of the new one before the promotion", |f, p| report(f, p, &[("new", -60, 1)]), "-EvidenceMissing"),
+        case(grace(), "finish", "report tells of our own probes", |f, p| { report(f, p, &[("new", 60, 40)]); p.capabilities.probe_tokens = 40; }, "-EvidenceMissing"),
+        case(grace(), "finish", "report tells of others", |f, p| report(f, p, &[("third", 60, 1)]), "-EvidenceMissing"),
+        case(controlled(), "finish", "report quiet", |f, p| report(f, p, &[]), "revoke"),
+        case(controlled(), "finish", "old one used before the span", |f, p| report(f, p, &[("old", 2340, 1)]), "revoke"),
+        case(controlled(), "finish", "old one used in the span", |f, p| report(f, p, &[("old", 2341, 1)]), "-EvidenceMissing"),
+        case(controlled(), "finish", "old one used just now", |f, p| report(f, p, &[("old", 3540, 1)]), "-EvidenceMissing"),
+        case(controlled(), "finish", "report lags beyond the window", |f, p| { report(f, p, &[]); p.usage_lag_seconds = 3301; }, "-EvidenceMissing"),
+        case(grace(), "finish", "clock not started", |f, p| { report(f, p, &[]); p.grace_from = GraceFrom::FirstUse; }, "wait"),
+        case(grace(), "finish", "clock starts", |f, p| { report(f, p, &[("new", 60, 1)]); p.grace_from = GraceFrom::FirstUse; }, "+first_use_seen"),
+        case(grace(), "finish", "leases not looked at", |f, _| f.leases = None, "ask Leases"),
+        case(grace(), "finish", "leases unreadable", |f, _| f.leases = Some(Err("?".into())), "-EvidenceMissing"),
+        case(grace(), "finish", "old one leased", |f, _| lease(f, Some("old"), LeaseStanding::Held), "-EvidenceMissing"),
+        case(grace(), "finish", "old one perhaps leased", |f, _| lease(f, Some("old"), unknown()), "-EvidenceMissing"),
+        case(grace(), "finish", "a lease of who knows what", |f, _| lease(f, None, unknown()), "-EvidenceMissing"),
+        case(grace(), "finish", "new one leased", |f, _| lease(f, Some("new"), LeaseStanding::Held), "revoke"),
+        case(grace(), "finish", "new one perhaps leased", |f, _| lease(f, Some("new"), unknown()), "revoke"),
+        case(grace(), "finish", "a longer job was seen", |f, _| f.longest_run_seconds = 9000, "+longer_job_seen"),
+        case(begun(), "finish", "a longer job was seen too late", |f, _| f.longest_run_seconds = 9000, "revoke"),
+        case(staged(), "promote", "a longer job was seen", |f, _| f.longest_run_seconds = 9000, "+longer_job_seen"),
         case(staged(), "promote", "rejected", |f, _| see(f, "new", Verdict::Rejected), "-Rejected"),
         case(staged(), "promote", "no verdict", |f, _| see(f, "new", Verdict::Unknown), "-Unreachable"),
         case(staged(), "promote", "target broken", |f, _| { f.broken_targets = Some(BTreeMap::from([(TargetId("app".into()), "?".into())])); }, "-TargetsBroken"),

@@ -230,7 +230,7 @@ fn nobody_is_moved_to_a_credential_that_is_being_taken_back() {
     let mut story = promoted();
     story.world.pass(3600 + 60);
     // The revocation is sent and lags; nobody answers when its refusal is looked for.
-    let mut dice = Dice { throws: vec![180, 180, 0, 0, 0, 0, 0, 0, 0], crash_after: None };
+    let mut dice = Dice { throws: vec![180, 180, 0, 0, 0, 0, 0, 0, 0, 0], crash_after: None };
     assert!(matches!(story.run(&Command::Finish { accept_targets: false }, &mut dice), End::Refused(_)));
     assert_eq!(story.world.keys[0].is, KeyIs::Inactive);
     // It is taken back, since it does not show; the first request to do so is lost.

@@ -172,6 +172,11 @@ impl Run<'_> {
             Question::LastUse(wanted) => {
                 self.facts.last_uses.insert(*wanted, LastUseSeen::Never);
             }
+            Question::Usage => self.facts.usage = Some(Ok(Vec::new())),
+            Question::Leases => {
+                let told = if luck == Luck::Good { Ok(Vec::new()) } else { Err("not readable".to_owned()) };
+                self.facts.leases = Some(told);
+            }
             Question::CheckTargets => {
                 let broken = (0..self.story.world.targets.len())
                     .filter(|_| dice.luck() == Luck::Refused)

@@ -277,6 +277,12 @@ pub fn events() -> Vec<(&'static str, Event)> {
         ),
         ("opened", Event::GraceOpened { window: window(), targets: targets() }),
         ("announc", Event::ProbeAnnounced { at: wall }),
+        ("use", Event::FirstUseSeen { at: wall, window: None }),
+        (
+            "use.win",
+            Event::FirstUseSeen { at: wall, window: Some(GRACE.window_from_use(&window(), wall, 0)) },
+        ),
+        ("longer", Event::LongerJobSeen { seconds: 9000 }),
         ("drifted", Event::Drifted { targets: targets() }),
         ("rolled", Event::RolledBack { targets: targets() }),
         ("r.old", revoked("old", RevokedBy::Api)),

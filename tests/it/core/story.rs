@@ -117,6 +117,9 @@ pub fn policy(readable_targets: &[bool], admin: bool) -> Policy {
         required_evidence: BTreeSet::new(),
         undo_seconds: 86_400,
         held_elsewhere: Vec::new(),
+        grace_from: rotate::rotation::grace::GraceFrom::Promotion,
+        usage_quiet_seconds: 300,
+        usage_lag_seconds: 900,
     }
 }
 
@@ -192,9 +195,10 @@ impl Story {
                 replace: *replace,
             },
             Command::Promote => Goal::Promote,
-            Command::Finish { accept_targets } => {
-                Goal::Finish { accept_unknown: accept_targets.then_some(Item::Targets).into_iter().collect() }
-            }
+            Command::Finish { accept_targets } => Goal::Finish {
+                accept_unknown: accept_targets.then_some(Item::Targets).into_iter().collect(),
+                reason: None,
+            },
             Command::Abort => Goal::Abort,
             Command::Undo => Goal::Undo,
             Command::Purge => Goal::Purge,
@@ -346,7 +350,8 @@ impl Story {
         let opened = self.opened.expect("invariant 3: revoked without a window");
         let passed = self.world.truth - opened;
         assert!(passed >= GRACE, "invariant 3: revoked {passed} s after the window opened");
-        let accepted_blind = matches!(goal, Goal::Finish { accept_unknown } if !accept_unknown.is_empty());
+        let accepted_blind =
+            matches!(goal, Goal::Finish { accept_unknown, .. } if !accept_unknown.is_empty());
         let user = self.world.may_be_in_use(victim, !accepted_blind);
         assert_eq!(user, None, "the promise is broken: {victim} is revoked while in use");
     }

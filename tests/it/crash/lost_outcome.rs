@@ -80,6 +80,7 @@ fn a_revocation_whose_record_is_lost_is_taken_in_and_not_repeated() {
     with_long_journal(&bench);
     bench.run("stage prod --from file:new.key").expect(0);
     bench.run("promote prod").expect(0);
+    bench.lab.work_with("prod");
     bench.lab.advance_minutes(61);
     let (lost, again) = loses_the_entry_after(&bench, "finish prod", 1);
     assert_eq!(lost.code, 5, "{lost:#?}");
@@ -96,6 +97,7 @@ fn on_a_full_disk_nothing_is_begun() {
     with_long_journal(&bench);
     bench.run("stage prod --from file:new.key").expect(0);
     bench.run("promote prod").expect(0);
+    bench.lab.work_with("prod");
     bench.lab.advance_minutes(61);
     bench.changes();
     let full = journal_bytes(&bench);

@@ -121,6 +121,7 @@ impl Bench {
     pub fn promote(&self) {
         self.stage();
         self.run("promote prod").expect(0);
+        self.lab.work_with("prod");
     }
 
     /// Promoted with the targets still to be written: a `promote` that was killed.

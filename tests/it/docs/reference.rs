@@ -27,18 +27,17 @@ pub fn commands() -> String {
         `KEY` is a key's name in rotate.toml. It may be left out where the configuration has one key.\n\n\
         | command | what it does |\n|---|---|\n"
         .to_owned();
-    let listed = || root.get_subcommands().filter(|command| command.get_name() != "help");
-    for command in listed() {
-        let name = command.get_name();
-        let link = anchor(&format!("rotate {name}"));
-        let _ = writeln!(text, "| [`rotate {name}`](#{link}) | {} |", cell(&about(command)));
+    let mut listed = Vec::new();
+    leaves(&root, "rotate", &mut listed);
+    for (name, command) in &listed {
+        let _ = writeln!(text, "| [`{name}`](#{}) | {} |", anchor(name), cell(&about(command)));
     }
     text.push_str("\n## Options of every command\n\n");
     options(&root, true, &mut text);
-    for command in listed() {
+    for (name, command) in listed {
         let usage = command.clone().render_usage().to_string();
         let usage = usage.trim_start_matches("Usage: ");
-        let _ = write!(text, "\n## rotate {}\n\n{}.\n\n", command.get_name(), about(command));
+        let _ = write!(text, "\n## {name}\n\n{}.\n\n", about(command));
         let _ = write!(text, "```text\n{usage}\n```\n");
         let mut table = String::new();
         options(command, false, &mut table);
@@ -50,6 +49,17 @@ pub fn commands() -> String {
         }
     }
     text
+}
+
+/// Every command that does something, with its whole name: not `rotate lease`, but `rotate lease list`.
+fn leaves<'a>(command: &'a Command, name: &str, found: &mut Vec<(String, &'a Command)>) {
+    for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
+        let name = format!("{name} {}", command.get_name());
+        match command.has_subcommands() {
+            true => leaves(command, &name, found),
+            false => found.push((name, command)),
+        }
+    }
 }
 
 fn about(command: &Command) -> String {

@@ -87,6 +87,10 @@ pub fn strict(lab: &Lab, answer: impl Fn(&Heard) -> Option<Vec<u8>> + Send + Syn
     Double::start(move |request| {
         let now = clock.now().wall;
         let given = answer(request);
+        if action(request) == WORK {
+            learnt.lock().unwrap().used.insert(signer(request), (now, "ec2"));
+            return http_answer(200, &[], "");
+        }
         let is_ping = action(request) == "GetCallerIdentity";
         let bytes = given.unwrap_or_else(|| {
             if is_ping && !is_taken(&signer(request)) {
@@ -101,7 +105,7 @@ pub fn strict(lab: &Lab, answer: impl Fn(&Heard) -> Option<Vec<u8>> + Send + Syn
         let answer = String::from_utf8_lossy(&bytes).into_owned();
         let mut learnt = learnt.lock().unwrap();
         if is_ping && answer.contains("<Arn>") {
-            learnt.used.insert(signer(request), now);
+            learnt.used.insert(signer(request), (now, "sts"));
         }
         if action(request) == "CreateAccessKey" && answer.contains("<AccessKeyId>") {
             learnt.made.insert(tag(&answer, "AccessKeyId"), now);
@@ -114,7 +118,8 @@ pub fn strict(lab: &Lab, answer: impl Fn(&Heard) -> Option<Vec<u8>> + Send + Syn
 #[derive(Default)]
 struct Learnt {
     made: BTreeMap<String, Timestamp>,
-    used: BTreeMap<String, Timestamp>,
+    /// The last use, and of which service.
+    used: BTreeMap<String, (Timestamp, &'static str)>,
 }
 
 impl Learnt {
@@ -141,7 +146,9 @@ impl Learnt {
             "GetAccessKeyLastUsed" => {
                 let id = request.body.split("AccessKeyId=").nth(1).unwrap().split('&').next().unwrap();
                 match self.used.get(id).filter(|_| answer.contains("<ServiceName>sts<")) {
-                    Some(at) => retimed(&answer, "LastUsedDate", *at),
+                    Some((at, service)) => retimed(&answer, "LastUsedDate", *at)
+                        // As long as the other, so that the answer's length stays.
+                        .replacen(">sts<", &format!(">{service}<"), 1),
                     None => answer,
                 }
             }
@@ -158,6 +165,30 @@ fn retimed(text: &str, element: &str, at: Timestamp) -> String {
     let at = if old.contains('.') { format!("{at:.6}") } else { format!("{at:.0}") };
     assert_eq!(old.len(), at.len(), "{old}");
     format!("{before}{open}{at}{close}{after}")
+}
+
+/// What a consumer does that nobody takes for a ping of ours.
+const WORK: &str = "Work";
+
+/// A consumer of `prod` asks for the pair and works with it.
+pub fn work(lab: &Lab, door: &Double) {
+    // AWS tells whole seconds, and this is after the promotion.
+    lab.advance_minutes(1);
+    let value = lab.run("key prod").expect(0).stdout;
+    let (id, _) = value.split_once(':').unwrap();
+    let body = format!("Action={WORK}");
+    let address = door.base_url().trim_start_matches("http://").to_owned();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "POST / HTTP/1.1\r\nhost: {address}\r\nauthorization: AWS4-HMAC-SHA256 Credential={id}/x\r\ncontent-length: \
+         {length}\r\nconnection: close\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
 /// The same, and refuses the first so many pings of every key but this one.

@@ -27,6 +27,7 @@ fn promote(lab: &Lab, key: &str) {
     lab.console_key(&name);
     lab.run(&format!("stage {key} --from file:{name}.key")).expect(0);
     lab.run(&format!("promote {key}")).expect(0);
+    lab.work_with(key);
 }
 
 #[test]

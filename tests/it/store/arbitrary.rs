@@ -180,11 +180,12 @@ fn state() -> BoxedStrategy<KeyState> {
             any::<u64>(),
             prop::option::of(text()),
             prop::option::of(time()),
+            prop::option::of(time()),
             btree_map(text().prop_map(TargetId), text(), 0..3),
         ),
     )
         .prop_map(|(phase, active_slot, intent, emergency, outage, remembered, active_since, seen)| {
-            let (longest_job_seen_seconds, place, retiring_probed_at, target_places) = seen;
+            let (longest_job_seen_seconds, place, retiring_probed_at, first_used_at, target_places) = seen;
             let (dead, set_aside, last_rotation, stale_targets): (BTreeSet<_>, _, _, _) = remembered;
             KeyState {
                 phase,
@@ -202,6 +203,7 @@ fn state() -> BoxedStrategy<KeyState> {
                 left_over: None,
                 target_places,
                 retiring_probed_at,
+                first_used_at,
             }
         })
         .boxed()

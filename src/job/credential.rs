@@ -1,0 +1,254 @@
+//! Where a job's credential comes from: the active value, held by a lease before it is read.
+
+use std::future::Future;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use tokio::runtime::Runtime;
+
+use super::note::{LastGood, Notes};
+use crate::error::Failure;
+use crate::exit::ExitCode;
+use crate::lease::directory::LeaseDirectory;
+use crate::lease::error::LeaseError;
+use crate::lease::held::HeldLease;
+use crate::rotation::credential::SlotName;
+use crate::secret::{Fingerprint, Secret};
+use crate::slots::Slots;
+use crate::store::format::Record;
+use crate::store::{StateStore, safety};
+use crate::workflow;
+use crate::workflow::ports::Narrator;
+use crate::workflow::serve;
+
+/// Everything that tells the active credential of one key.
+pub struct Source {
+    pub key: String,
+    pub state_directory: PathBuf,
+    /// Or why it cannot be used: then only the last good value is left.
+    pub store: Result<Box<dyn StateStore>, Failure>,
+    pub slots: Box<dyn Slots>,
+    pub leases: LeaseDirectory,
+    pub notes: Notes,
+    /// Where the state cannot be read, or no lease be written: go on all the same, and say so.
+    pub fail_open: bool,
+    /// How long the job is expected to run, for people who look at its lease.
+    pub expected_seconds: u64,
+    /// What is told of the job.
+    pub program: String,
+}
+
+/// A credential that a job may use until this is released.
+pub struct Held {
+    /// `None` only under `--fail-open`.
+    pub lease: Option<HeldLease>,
+    pub fingerprint: Fingerprint,
+    /// What the state says; not the same where the active value is not at hand and the other one is valid.
+    pub active: Fingerprint,
+    /// Where the value was, if the state says so.
+    pub slot: Option<SlotName>,
+}
+
+/// What was last seen of the state, so that an unchanged file is not read again.
+#[derive(Default)]
+pub(super) struct StateWatch {
+    seen: Option<Identity>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Identity {
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Source {
+    /// The value that a job should use, with a lease on it.
+    ///
+    /// The lease was written before the value was read, and the state was read once more after it: whoever retires
+    /// the credential later finds the lease.
+    ///
+    /// # Errors
+    /// As `rotate key`; and exit 5 where the lease cannot be written.
+    pub fn take(&self, people: &dyn Narrator) -> Result<(Held, Secret), Failure> {
+        let first = match self.record() {
+            Err(failure) if self.fail_open && failure.exit == ExitCode::State => {
+                return self.take_last_good(&failure, people);
+            }
+            record => record?,
+        };
+        let leased = first.state.active().fingerprint;
+        let lease = self.lease(leased, people)?;
+        let mut held = Held { lease, fingerprint: leased, active: leased, slot: None };
+        match self.settle(&mut held) {
+            Ok(value) => Ok((held, value)),
+            Err(failure) => {
+                held.release(&[], people);
+                if failure.exit == ExitCode::Rejected {
+                    self.notes.forget_last_good();
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// Notes the value for `--fail-open`. When the job runs already, which need not wait for it.
+    pub(super) fn remember(&self, held: &Held, people: &dyn Narrator) {
+        let Some(slot) = held.slot else { return };
+        let last_good = LastGood { slot, fingerprint: held.fingerprint };
+        if let Err(error) = self.notes.keep_last_good(last_good) {
+            people.warn(&format!("--fail-open will not know of this value: {error}"));
+        }
+    }
+
+    /// Moves the lease until it is on the very value that the state, read after it was written, says to use.
+    fn settle(&self, held: &mut Held) -> Result<Secret, Failure> {
+        loop {
+            let record = self.record()?;
+            let value = match self.wait_for(serve::active(&record, &*self.slots))? {
+                Ok(value) => value,
+                // Between the state and the slot another command may have committed: then what failed was out of
+                // date.
+                Err(failure) if self.record()?.generation == record.generation => return Err(failure),
+                Err(_) => continue,
+            };
+            held.active = record.state.active().fingerprint;
+            let fingerprint = value.fingerprint();
+            if fingerprint == held.fingerprint {
+                held.slot = record.state.slot_of(fingerprint);
+                return Ok(value);
+            }
+            if let Some(lease) = &mut held.lease {
+                lease.move_to(fingerprint)?;
+            }
+            held.fingerprint = fingerprint;
+        }
+    }
+
+    /// The value that a job got last, where it is still the one in its slot.
+    fn take_last_good(&self, why: &Failure, people: &dyn Narrator) -> Result<(Held, Secret), Failure> {
+        let refuse =
+            |reason: String| why.clone().because(format!("and there is no last good value: {reason}"));
+        let LastGood { slot, fingerprint } = self
+            .notes
+            .last_good()
+            .ok_or_else(|| refuse("no job of this key has run here before".to_owned()))?;
+        if self.journal_tells_of_a_revocation(fingerprint) {
+            return Err(refuse(format!("{fingerprint} was revoked, or is about to be")));
+        }
+        let held =
+            Held { lease: self.lease(fingerprint, people)?, fingerprint, active: fingerprint, slot: None };
+        let read = self.wait_for(self.slots.read(slot));
+        let value = match read {
+            Ok(Ok(Some(value))) if value.fingerprint() == fingerprint => value,
+            other => {
+                held.release(&[], people);
+                let place = self.slots.location(slot);
+                return Err(match other {
+                    Err(failure) => failure,
+                    Ok(Err(error)) => refuse(format!("{error}; {}", error.remedy)),
+                    Ok(Ok(_)) => refuse(format!("{place} does not hold {fingerprint} any more")),
+                });
+            }
+        };
+        people.warn(&format!(
+            "FAIL-OPEN: the state of `{}` cannot be read ({why}); the job gets the last good value, {fingerprint}, \
+             which may be out of date or revoked. {}",
+            self.key, why.hint
+        ));
+        Ok((held, value))
+    }
+
+    /// By its text: where the state is damaged, whatever else can be read is taken at its worst.
+    fn journal_tells_of_a_revocation(&self, fingerprint: Fingerprint) -> bool {
+        let path = self.state_directory.join("journal").join(format!("{}.jsonl", self.key));
+        let Ok(Some(bytes)) = safety::read_file(&path) else { return false };
+        let text = String::from_utf8_lossy(&bytes);
+        let fingerprint = fingerprint.to_string();
+        let tells = ["\"revoke\"", "\"revoked\"", "\"emergency_declared\""];
+        text.lines().any(|line| line.contains(&fingerprint) && tells.iter().any(|word| line.contains(word)))
+    }
+
+    fn lease(&self, fingerprint: Fingerprint, people: &dyn Narrator) -> Result<Option<HeldLease>, Failure> {
+        match self.leases.open(fingerprint, &self.program, Some(self.expected_seconds)) {
+            Ok(lease) => Ok(Some(lease)),
+            Err(error) if self.fail_open => {
+                people.warn(&format!(
+                    "FAIL-OPEN: the job runs without a lease ({error}); `rotate finish` does not know of it"
+                ));
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The state as it is now.
+    ///
+    /// # Errors
+    /// Exit 5 where it cannot be read, 6 where the key was never adopted.
+    fn record(&self) -> Result<Record, Failure> {
+        let store = self.store.as_ref().map_err(Clone::clone)?;
+        let decoded = workflow::decode_record(&**store, &self.key)?.ok_or_else(|| {
+            Failure::new(
+                ExitCode::WrongPhase,
+                format!("`{}` was never adopted", self.key),
+                format!("record today's live credential first: `rotate adopt {}`", self.key),
+            )
+        })?;
+        Ok(decoded.record)
+    }
+
+    /// The active credential where it is not `known` any more; `None` where nothing changed, or the state cannot be
+    /// read just now.
+    pub(super) fn changed(&self, watch: &mut StateWatch, known: Fingerprint) -> Option<Fingerprint> {
+        let path = self.store.as_ref().ok()?.path(&self.key);
+        let metadata = path.metadata().ok()?;
+        let identity = Identity {
+            inode: metadata.ino(),
+            length: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        };
+        if watch.seen == Some(identity) {
+            return None;
+        }
+        let active = self.record().ok()?.state.active().fingerprint;
+        watch.seen = Some(identity);
+        (active != known).then_some(active)
+    }
+
+    /// Slots that are files or variables answer at once; a runtime would cost more than the read.
+    fn wait_for<T>(&self, read: impl Future<Output = T>) -> Result<T, Failure> {
+        if self.slots.needs_runtime() { on_runtime(read) } else { Ok(pollster::block_on(read)) }
+    }
+}
+
+impl Held {
+    /// Ends the lease; where the job left processes behind, it is theirs.
+    pub(super) fn release(self, left_behind: &[u32], people: &dyn Narrator) {
+        let Some(lease) = self.lease else { return };
+        let released = if left_behind.is_empty() { lease.end() } else { lease.leave_to(left_behind) };
+        said(released, people);
+    }
+}
+
+/// A lease that cannot be written does not end the job.
+pub(super) fn said(written: Result<(), LeaseError>, people: &dyn Narrator) {
+    if let Err(error) = written {
+        people.warn(&format!("the lease is not as it should be: {error}; see `rotate lease list`"));
+    }
+}
+
+fn on_runtime<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    Ok(runtime()?.block_on(future))
+}
+
+/// A runtime for one question to a network.
+///
+/// # Errors
+/// The system gives no room for it.
+pub(super) fn runtime() -> Result<Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::unexpected("the runtime does not start").caused_by(&error))
+}

@@ -1,0 +1,134 @@
+//! What the provider's usage report proves.
+//!
+//! Silence on the old credential counts only over a span that the report has certainly reached, and only where the
+//! report was seen to work: it must have told of the new credential's use since the promotion.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Finding;
+use crate::rotation::credential::{LastUseSeen, ProviderKeyId, UsageBucket};
+use crate::rotation::phase::{KeyState, Phase, Window};
+use crate::rotation::plan::{Facts, Policy};
+use crate::rotation::stamp::Stamp;
+
+/// What is to be asked of the report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    pub retiring: ProviderKeyId,
+    pub active: ProviderKeyId,
+    /// From here on to this moment, both credentials.
+    pub from: Timestamp,
+    /// From here on to `from`, the active one; `None` where its use was seen before.
+    pub active_from: Option<Timestamp>,
+}
+
+/// What is to be asked, by the provider's clock.
+///
+/// # Errors
+/// Why it cannot be asked at all.
+pub fn wanted(state: &KeyState, facts: &Facts, policy: &Policy, now: &Stamp) -> Result<Wanted, String> {
+    let Phase::GraceWindow { active, retiring, window, .. } = &state.phase else {
+        return Err("no credential is being left".to_owned());
+    };
+    let id = |which: &str, credential| {
+        facts
+            .id_of(credential)
+            .ok_or_else(|| format!("the provider's id of the {which} credential is not known"))
+    };
+    let from = quiet_from(policy, now);
+    let promoted_at = promoted_at(state, window);
+    Ok(Wanted {
+        retiring: id("old", retiring)?,
+        active: id("new", active)?,
+        from,
+        active_from: (state.first_used_at.is_none() && promoted_at < from).then_some(promoted_at),
+    })
+}
+
+/// When the active credential was first used after its promotion, as far as the provider's answers in this run tell.
+pub fn first_use(state: &KeyState, facts: &Facts, policy: &Policy, now: &Stamp) -> Option<Timestamp> {
+    let Phase::GraceWindow { active, window, .. } = &state.phase else { return None };
+    let promoted_at = promoted_at(state, window);
+    let id = facts.id_of(active);
+    let is_use = |bucket: &&UsageBucket| {
+        Some(&bucket.id) == id.as_ref()
+            && bucket.until > promoted_at
+            && bucket.tokens > policy.capabilities.probe_tokens
+    };
+    let reported = facts.usage.iter().flatten().flatten().filter(is_use);
+    // The end of the bucket: a window that runs from here is never too short.
+    let reported = reported.map(|bucket| bucket.until.min(of_provider(now))).min();
+    let last = match facts.last_uses.get(&active.fingerprint) {
+        Some(LastUseSeen::At(used)) if used.at > promoted_at && !used.may_be_a_probe => Some(used.at),
+        _ => None,
+    };
+    reported.into_iter().chain(last).min()
+}
+
+/// The item of evidence.
+pub(super) fn weigh(
+    state: &KeyState,
+    facts: &Facts,
+    window: &Window,
+    policy: &Policy,
+    now: &Stamp,
+) -> (Finding, String) {
+    if !policy.capabilities.usage {
+        return (Finding::NotAvailable, "no usage report of this provider is at hand".to_owned());
+    }
+    let buckets = match &facts.usage {
+        None => return (Finding::Unknown, "the usage report was not asked".to_owned()),
+        Some(Err(detail)) => return (Finding::Unknown, detail.clone()),
+        Some(Ok(buckets)) => buckets,
+    };
+    let Some(retiring) = state.phase.retiring().and_then(|retiring| facts.id_of(retiring)) else {
+        return (Finding::Unknown, "the provider's id of the old credential is not known".to_owned());
+    };
+    let from = quiet_from(policy, now);
+    let used = buckets.iter().filter(|bucket| bucket.id == retiring && bucket.until > from);
+    if let Some(last) = used.map(|bucket| bucket.until).max() {
+        let detail =
+            format!("the old credential was used until {last:.0} or shortly before: somebody has it");
+        return (Finding::Unmet, detail);
+    }
+    let opened_at = of_provider(&window.opened_at);
+    if from < opened_at {
+        let span = i64::try_from(policy.usage_quiet_seconds + policy.usage_lag_seconds).unwrap_or(i64::MAX);
+        let enough_at = opened_at.checked_add(SignedDuration::from_secs(span)).unwrap_or(Timestamp::MAX);
+        return (
+            Finding::Unknown,
+            format!(
+                "the report lags by up to {} s and must be quiet for {} s of the window: enough at {enough_at:.0}",
+                policy.usage_lag_seconds, policy.usage_quiet_seconds
+            ),
+        );
+    }
+    match state.first_used_at.or_else(|| first_use(state, facts, policy, now)) {
+        Some(used_at) => {
+            let detail =
+                format!("no use of the old credential since {from:.0}; of the new one since {used_at:.0}");
+            (Finding::Met, detail)
+        }
+        None => (Finding::Unknown, NO_CONTROL.to_owned()),
+    }
+}
+
+/// Why silence proves nothing.
+pub(super) const NO_CONTROL: &str = "no use of the new credential since the promotion is reported yet, so silence on the old one proves nothing";
+
+/// From where on the report must be quiet.
+fn quiet_from(policy: &Policy, now: &Stamp) -> Timestamp {
+    let span = i64::try_from(policy.usage_quiet_seconds.saturating_add(policy.usage_lag_seconds));
+    let span = SignedDuration::from_secs(span.unwrap_or(i64::MAX));
+    of_provider(now).checked_sub(span).unwrap_or(Timestamp::MIN)
+}
+
+/// The moment of the switch. It was recorded by the host's clock; the window has both.
+fn promoted_at(state: &KeyState, window: &Window) -> Timestamp {
+    let before = window.opened_at.wall.duration_since(state.active_since).max(SignedDuration::ZERO);
+    of_provider(&window.opened_at).checked_sub(before).unwrap_or(Timestamp::MIN)
+}
+
+fn of_provider(stamp: &Stamp) -> Timestamp {
+    stamp.provider.unwrap_or(stamp.wall)
+}

@@ -1,0 +1,140 @@
+//! What a credential is called in the environment of a job: the names and values that `rotate key` prints and
+//! `rotate exec` sets.
+
+use zeroize::Zeroizing;
+
+use crate::error::Failure;
+use crate::exit::ExitCode;
+use crate::secret::Secret;
+
+/// One variable of a job's environment; its value is wiped on drop.
+pub struct Variable {
+    pub name: String,
+    pub value: Zeroizing<String>,
+}
+
+/// The variables that carry a credential: one, or for a pair its id and then its secret.
+///
+/// `provider` is spelled as in rotate.toml. `name` replaces the provider's usual name.
+///
+/// # Errors
+/// Exit 2: a name that no shell could set, one name for a pair, or no name where the provider has no usual one.
+/// Exit 5: a value that should be a pair and is not.
+pub fn variables(provider: &str, value: &Secret, name: Option<&str>) -> Result<Vec<Variable>, Failure> {
+    if let Some(pair) = names_of_pair(provider) {
+        return match name {
+            None => halves(provider, value, pair),
+            Some(name) => Err(Failure::new(
+                ExitCode::Usage,
+                format!("`--env {name}` names one variable, and a credential of {provider} needs two"),
+                format!("leave out --env; the two are {} and {}", pair[0], pair[1]),
+            )),
+        };
+    }
+    let name = name.or_else(|| usual_name(provider)).ok_or_else(|| {
+        Failure::new(
+            ExitCode::Usage,
+            format!("{provider} has no usual name for the variable that holds its key"),
+            "name the variable: --env NAME",
+        )
+    })?;
+    check(name)?;
+    Ok(vec![variable(name, value)])
+}
+
+/// Names to remove from a job's environment, because beside the new variables they would make the credential
+/// useless: a session token belongs to the temporary access key that it was issued with (AWS SDKs send it with
+/// whatever key they find).
+pub fn stale(provider: &str) -> &'static [&'static str] {
+    match provider {
+        "aws-iam" => &["AWS_SESSION_TOKEN"],
+        _ => &[],
+    }
+}
+
+/// The name that the provider's own SDKs read.
+fn usual_name(provider: &str) -> Option<&'static str> {
+    match provider {
+        "anthropic" => Some("ANTHROPIC_API_KEY"),
+        _ => None,
+    }
+}
+
+/// The names of the two halves, where the provider's credential is a pair.
+fn names_of_pair(provider: &str) -> Option<[&'static str; 2]> {
+    match provider {
+        "aws-iam" => Some(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]),
+        _ => None,
+    }
+}
+
+fn halves(provider: &str, value: &Secret, names: [&str; 2]) -> Result<Vec<Variable>, Failure> {
+    let (id, secret) = value.halves().ok_or_else(|| {
+        Failure::new(
+            ExitCode::State,
+            format!("the value is not a pair, as a credential of {provider} is"),
+            "look at `rotate status`, and stage a pair written ACCESS_KEY_ID:SECRET_ACCESS_KEY",
+        )
+    })?;
+    Ok(vec![variable(names[0], &id), variable(names[1], &secret)])
+}
+
+fn variable(name: &str, value: &Secret) -> Variable {
+    Variable { name: name.to_owned(), value: Zeroizing::new(value.expose().to_owned()) }
+}
+
+/// POSIX shells take these names and no others.
+fn check(name: &str) -> Result<(), Failure> {
+    let starts_well = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    if starts_well && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        return Ok(());
+    }
+    Err(Failure::new(
+        ExitCode::Usage,
+        format!("{name:?} cannot be the name of a variable"),
+        "use letters, digits and `_`, such as ANTHROPIC_API_KEY",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(provider: &str, value: &str, name: Option<&str>) -> Vec<(String, String)> {
+        let value = Secret::from_text(value.to_owned()).unwrap();
+        let made = variables(provider, &value, name).unwrap_or_else(|failure| panic!("{failure}"));
+        made.into_iter().map(|one| (one.name, one.value.to_string())).collect()
+    }
+
+    fn refused(provider: &str, value: &str, name: Option<&str>) -> Failure {
+        let value = Secret::from_text(value.to_owned()).unwrap();
+        variables(provider, &value, name).err().unwrap()
+    }
+
+    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+        expected.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_single_value_has_the_usual_name_or_the_one_that_was_asked_for() {
+        assert_eq!(made("anthropic", "sk-1", None), pairs(&[("ANTHROPIC_API_KEY", "sk-1")]));
+        assert_eq!(made("anthropic", "sk-1", Some("_MY_KEY2")), pairs(&[("_MY_KEY2", "sk-1")]));
+    }
+
+    #[test]
+    fn a_pair_has_two_names_and_is_split_at_the_first_colon() {
+        let expected = pairs(&[("AWS_ACCESS_KEY_ID", "AKIA1"), ("AWS_SECRET_ACCESS_KEY", "a/b+c:d=")]);
+        assert_eq!(made("aws-iam", "AKIA1:a/b+c:d=", None), expected);
+        assert_eq!(refused("aws-iam", "AKIA1:secret", Some("X")).exit, ExitCode::Usage);
+        assert_eq!(refused("aws-iam", "AKIA1", None).exit, ExitCode::State);
+    }
+
+    #[test]
+    fn names_that_no_shell_can_set_are_refused() {
+        for name in ["", "1A", "A-B", "A B", "A=B", "A;B", "Ä", "A\n"] {
+            assert_eq!(refused("anthropic", "sk-1", Some(name)).exit, ExitCode::Usage, "{name:?}");
+        }
+        assert_eq!(refused("somebody", "sk-1", None).exit, ExitCode::Usage);
+        assert_eq!(made("somebody", "sk-1", Some("A")), pairs(&[("A", "sk-1")]));
+    }
+}
