@@ -166,7 +166,7 @@ impl Agent<'_> {
 }
 
 /// Asks for the models and for a message, in turn.
-fn question(base_url: &str, value: &Secret, number: u64) -> Request {
+pub(super) fn question(base_url: &str, value: &Secret, number: u64) -> Request {
     let request = if number.is_multiple_of(2) {
         Request::get(format!("{base_url}/v1/models"))
     } else {

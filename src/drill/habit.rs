@@ -60,6 +60,11 @@ impl Keep {
         }
     }
 
+    /// How long both keys are valid.
+    pub(super) fn window(self) -> Duration {
+        self.job + self.refresh + Duration::from_secs(1)
+    }
+
     pub(super) fn by(self, habit: Habit) -> Duration {
         match habit {
             Habit::Cached => self.job,

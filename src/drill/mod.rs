@@ -6,11 +6,15 @@
 //! own, and [`tally`] counts every answer; [`picture`] shows which key served when. [`naive`] swaps the
 //! key in place instead, as people do by hand, against the same provider and the same agents.
 //!
-//! A drill is about real time, so it always runs by the machine's clocks.
+//! The agents work in real time. The rotation and the provider go by a [`clock`] that runs sixty times as fast, so that
+//! the provider's usage report, which counts minutes, has something to tell. One job overstays on purpose
+//! ([`overstay`]), and `finish` is held back until it ends.
 
 mod agents;
+mod clock;
 mod habit;
 mod naive;
+mod overstay;
 mod picture;
 mod progress;
 mod rehearsal;
@@ -22,14 +26,15 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 pub use habit::Habit;
-pub use report::{HabitCounts, PhaseTime, Report};
+pub use report::{HabitCounts, HeldBack, PhaseTime, Report};
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::error::Failure;
 use crate::exit::ExitCode;
 use crate::rotation::stamp::Stamp;
 use crate::workflow::ports::Narrator;
 use agents::Crew;
+use clock::FastClock;
 use habit::Source;
 use picture::Characters;
 use scene::Scene;
@@ -88,7 +93,7 @@ impl Options {
 pub fn run(options: &Options, narrator: Rc<dyn Narrator>) -> Result<Report, Failure> {
     options.check()?;
     let beginning = Beginning::now();
-    let scene = Scene::set(options)?;
+    let scene = Scene::set(options, &beginning.clock)?;
     let ran = play(options, &scene, &beginning, &narrator);
     if let Err(failure) = scene.strike() {
         narrator.warn(&format!("something of the drill is left behind: {failure}; {}", failure.hint));
@@ -100,11 +105,13 @@ pub fn run(options: &Options, narrator: Rc<dyn Narrator>) -> Result<Report, Fail
 struct Beginning {
     instant: Instant,
     stamp: Stamp,
+    clock: FastClock,
 }
 
 impl Beginning {
     fn now() -> Self {
-        Self { instant: Instant::now(), stamp: SystemClock.now() }
+        let clock = FastClock::new();
+        Self { instant: Instant::now(), stamp: clock.now(), clock }
     }
 
     fn seconds(&self) -> f64 {
@@ -125,18 +132,20 @@ fn play(
     let tally = Tally::new(beginning.instant);
     let act = async {
         if options.naive {
-            naive::swap(scene, &tally, options, beginning, narrator).await
+            let phases = naive::swap(scene, &tally, options, beginning, narrator).await?;
+            Ok((phases, None))
         } else {
-            rehearsal::rotate(scene, &tally, options, beginning, narrator).await
+            let (phases, held_back) = rehearsal::rotate(scene, &tally, options, beginning, narrator).await?;
+            Ok((phases, Some(held_back)))
         }
     };
     let phase = || if options.naive { None } else { scene.phase() };
-    // about four jobs and the pauses between; past this something waits that will not come
-    let limit = Duration::from_secs(options.job_seconds * 8 + 120);
-    let phases = runtime.block_on(progress::accompany(act, limit, &tally, phase, &**narrator))?;
+    // about five jobs and the pauses between; past this something waits that will not come
+    let limit = Duration::from_secs(options.job_seconds * 10 + 120);
+    let came = runtime.block_on(progress::accompany(act, limit, &tally, phase, &**narrator))?;
     let timeline = tally.timeline();
     let seconds = beginning.seconds();
-    let mut report = Report::new(options, &timeline, phases, seconds, tally.first_failure());
+    let mut report = Report::new(options, &timeline, came, seconds, tally.first_failure());
     report.picture = picture::draw(&timeline, &report, Characters::of_environment());
     Ok(report)
 }

@@ -17,6 +17,9 @@ pub struct Report {
     pub failed: u64,
     /// In order; after a naive drill, what was done by hand.
     pub phases: Vec<PhaseTime>,
+    /// How `finish` waited for the job that overstayed; not in a naive drill.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_back: Option<HeldBack>,
     /// The whole drill.
     pub seconds: f64,
     /// While the agents worked.
@@ -46,6 +49,41 @@ pub struct PhaseTime {
     pub seconds: f64,
 }
 
+/// A job that held the old key for longer than the window, and what that did.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct HeldBack {
+    /// When the window was over, since the drill began.
+    pub window_over_at_seconds: f64,
+    pub job_ended_at_seconds: f64,
+    pub revoked_at_seconds: f64,
+}
+
+impl HeldBack {
+    pub(super) fn of(phases: &[PhaseTime], window_seconds: f64, job_ended_at_seconds: f64) -> Self {
+        let at = |name| {
+            phases.iter().rev().find(|phase| phase.phase == name).map_or(0.0, |phase| phase.at_seconds)
+        };
+        Self {
+            window_over_at_seconds: rounded(at("GraceWindow") + window_seconds),
+            job_ended_at_seconds,
+            revoked_at_seconds: at("Revoked"),
+        }
+    }
+
+    /// Whether nothing was revoked while the job worked.
+    fn is_respected(self) -> bool {
+        self.revoked_at_seconds >= self.job_ended_at_seconds
+    }
+
+    fn text(self) -> String {
+        format!(
+            "one job overstayed the window by {:.1} s; the old key was revoked {:.1} s after it had ended",
+            self.job_ended_at_seconds - self.window_over_at_seconds,
+            self.revoked_at_seconds - self.job_ended_at_seconds
+        )
+    }
+}
+
 /// What agents of one habit got.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HabitCounts {
@@ -65,7 +103,7 @@ impl Report {
     pub(super) fn new(
         options: &Options,
         timeline: &Timeline,
-        phases: Vec<PhaseTime>,
+        (phases, held_back): (Vec<PhaseTime>, Option<HeldBack>),
         seconds: f64,
         first_failure: Option<String>,
     ) -> Self {
@@ -77,6 +115,7 @@ impl Report {
             refused: total.refused,
             failed: total.failed,
             phases,
+            held_back,
             seconds,
             requests_per_second: rounded(total.requests() as f64 / working_seconds.max(0.001)),
             naive: options.naive,
@@ -89,9 +128,9 @@ impl Report {
         }
     }
 
-    /// Whether no agent noticed anything: no request was refused and none failed.
+    /// Whether no agent noticed anything: no request was refused, none failed, and no key in use was revoked.
     pub fn is_promise_kept(&self) -> bool {
-        self.refused == 0 && self.failed == 0
+        self.refused == 0 && self.failed == 0 && self.held_back.is_none_or(HeldBack::is_respected)
     }
 
     /// The picture, the phases and the counts, for people; with a newline at its end.
@@ -100,6 +139,9 @@ impl Report {
         let phases: Vec<String> =
             self.phases.iter().map(|phase| format!("{} {:.1} s", phase.phase, phase.seconds)).collect();
         text.push_str(&format!("{}\n", phases.join(" · ")));
+        if let Some(held_back) = self.held_back {
+            text.push_str(&format!("{}\n", held_back.text()));
+        }
         let agents = if self.agents == 1 { "1 agent".to_owned() } else { format!("{} agents", self.agents) };
         text.push_str(&format!(
             "{agents}, {} requests in {:.1} s ({:.0} a second): {} refused",
@@ -167,7 +209,8 @@ mod tests {
     #[test]
     fn the_document_has_the_names_of_the_interface() {
         let timeline = Timeline::default();
-        let report = Report::new(&Options::default(), &timeline, phases([("Idle", 0.0)], 1.0), 1.0, None);
+        let report =
+            Report::new(&Options::default(), &timeline, (phases([("Idle", 0.0)], 1.0), None), 1.0, None);
         let json = serde_json::to_value(&report).unwrap();
         assert_eq!(json["requests"], 0);
         assert_eq!(json["refused"], 0);

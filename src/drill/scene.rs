@@ -10,11 +10,12 @@ use std::rc::Rc;
 use tempfile::TempDir;
 
 use super::Options;
+use super::clock::{FastClock, SPEED};
 use super::habit::{Keep, Source, VARIABLE};
-use crate::clock::SystemClock;
 use crate::config::{self, Config, Environment, KeySettings, Scope};
 use crate::error::Failure;
 use crate::exit::ExitCode;
+use crate::lease::directory::LeaseDirectory;
 use crate::sandbox::{RunningSandbox, Sandbox, SandboxSettings};
 use crate::secret::{Fingerprint, Secret};
 use crate::wiring::{self, AdminKey, Surroundings};
@@ -23,8 +24,11 @@ use crate::workflow::ports::{Narrator, Ports};
 
 /// The key's name in `rotate.toml`.
 pub(super) const KEY: &str = "drill";
-/// How long the sandbox goes on accepting a key that was made inactive, as real providers do.
-const REVOCATION_LAG_MILLISECONDS: u64 = 1000;
+/// How long the sandbox goes on accepting a key that was made inactive, as real providers do; a second of the machine's
+/// time.
+const REVOCATION_LAG_MILLISECONDS: u64 = 60_000;
+/// How late the sandbox's usage report is.
+const USAGE_LAG_MILLISECONDS: u64 = 60_000;
 
 const CONFIGURATION: &str = "rotate.toml";
 const DOTENV: &str = "agents.env";
@@ -40,6 +44,7 @@ pub(super) struct Scene {
     key: KeySettings,
     old: Fingerprint,
     old_id: String,
+    clock: FastClock,
 }
 
 impl Scene {
@@ -47,7 +52,7 @@ impl Scene {
     ///
     /// # Errors
     /// Exit 3 where the temporary directory cannot be used; whatever the sandbox fails with.
-    pub(super) fn set(options: &Options) -> Result<Self, Failure> {
+    pub(super) fn set(options: &Options, clock: &FastClock) -> Result<Self, Failure> {
         let directory = tempfile::Builder::new()
             .prefix("rotate-drill-")
             .permissions(Permissions::from_mode(0o700))
@@ -55,10 +60,14 @@ impl Scene {
             .map_err(|error| unusable(&std::env::temp_dir(), &error))?;
         let settings = SandboxSettings {
             revocation_lag_milliseconds: REVOCATION_LAG_MILLISECONDS,
+            usage_lag_milliseconds: USAGE_LAG_MILLISECONDS,
             ..SandboxSettings::default()
         };
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let sandbox = Sandbox::start(listen, || Box::new(SystemClock), settings, None)?;
+        let sandbox = {
+            let clock = clock.clone();
+            Sandbox::start(listen, move || Box::new(clock.clone()), settings, None)?
+        };
         let (old_id, old) = sandbox.create_key("the old key", None)?;
         let write = |name: &str, text: &str| private(directory.path(), name, text);
         write(ADMIN_KEY, &format!("{}\n", sandbox.admin_key().expose()))?;
@@ -70,7 +79,7 @@ impl Scene {
         let config =
             config::load(&directory.path().join(CONFIGURATION), Scope::Everything, None, &environment)?;
         let key = config.key(Some(KEY))?.clone();
-        Ok(Self { sandbox, directory, config, key, old: old.fingerprint(), old_id })
+        Ok(Self { sandbox, directory, config, key, old: old.fingerprint(), old_id, clock: clock.clone() })
     }
 
     /// The ports of the drill's key, exactly as the commands get them.
@@ -79,7 +88,8 @@ impl Scene {
     /// As [`wiring::ports`].
     pub(super) fn ports(&self, narrator: Rc<dyn Narrator>) -> Result<Ports, Failure> {
         let environment = Environment::new(self.directory.path(), |_| None);
-        let surroundings = Surroundings { environment: &environment, clock: Rc::new(SystemClock), narrator };
+        let surroundings =
+            Surroundings { environment: &environment, clock: Rc::new(self.clock.clone()), narrator };
         wiring::ports(&self.config, &self.key, AdminKey::Needed, &surroundings, &[])
     }
 
@@ -117,6 +127,11 @@ impl Scene {
         }
     }
 
+    /// The leases of a key, as the commands see them.
+    pub(super) fn leases(&self, key: &str) -> LeaseDirectory {
+        wiring::leases(&self.config.state_directory, key, Rc::new(self.clock.clone()))
+    }
+
     /// The key's phase, as `rotate status` reads it; `None` before it is adopted.
     pub(super) fn phase(&self) -> Option<&'static str> {
         let store = wiring::store(&self.config.state_directory).ok()?;
@@ -144,11 +159,12 @@ pub(super) fn dotenv(value: &Secret) -> String {
     format!("# read by the agents of the drill\n{VARIABLE}={}\n", value.expose())
 }
 
-/// Paths are relative to the file itself.
+/// Paths are relative to the file itself; durations are the drill's own.
 fn configuration(options: &Options, base_url: &str) -> String {
     let keep = Keep::of(options.job_seconds);
-    let (job_seconds, refresh_seconds) = (keep.job.as_secs(), keep.refresh.as_secs());
-    let grace_seconds = job_seconds + refresh_seconds + 1;
+    let speed = u64::from(SPEED);
+    let (job_seconds, refresh_seconds) = (keep.job.as_secs() * speed, keep.refresh.as_secs() * speed);
+    let grace_seconds = keep.window().as_secs() * speed;
     format!(
         r#"state = "state"
 
@@ -161,7 +177,10 @@ provider       = "anthropic"
 purpose        = "the agents of a drill"
 longest_job    = "{job_seconds}s"
 grace          = "{grace_seconds}s"
-probe_interval = "200ms"
+probe_interval = "12s"
+revoke_timeout = "10m"
+usage_quiet    = "1m"
+usage_lag      = "2m"
 
 [[keys.{KEY}.targets]]
 type     = "dotenv"

@@ -47,6 +47,10 @@ fn no_agent_notices_a_rotation() {
     }
     assert_eq!(report.habits.iter().map(|habit| habit.requests).sum::<u64>(), report.requests);
     assert!(report.text().contains("revoked"), "{}", report.text());
+    let held_back = report.held_back.unwrap();
+    assert!(held_back.job_ended_at_seconds > held_back.window_over_at_seconds, "{held_back:?}");
+    assert!(held_back.revoked_at_seconds > held_back.job_ended_at_seconds, "{held_back:?}");
+    assert!(report.text().contains("one job overstayed the window by"), "{}", report.text());
 }
 
 #[test]

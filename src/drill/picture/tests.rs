@@ -34,7 +34,7 @@ fn picture(naive: bool, characters: Characters) -> String {
     };
     let timeline = timeline(naive);
     let options = Options { naive, ..Options::default() };
-    let report = Report::new(&options, &timeline, phases(entered, 20.0), 20.0, None);
+    let report = Report::new(&options, &timeline, (phases(entered, 20.0), None), 20.0, None);
     let picture = draw(&timeline, &report, characters);
     assert!(picture.lines().all(|line| line.chars().count() <= 78), "{picture}");
     picture
@@ -52,7 +52,7 @@ fn refusals_have_a_row_of_their_own() {
 
 #[test]
 fn an_empty_drill_draws_empty_rows() {
-    let report = Report::new(&Options::default(), &Timeline::default(), Vec::new(), 0.0, None);
+    let report = Report::new(&Options::default(), &Timeline::default(), (Vec::new(), None), 0.0, None);
     assert!(draw(&Timeline::default(), &report, Characters::Ascii).contains("once a job"));
 }
 
