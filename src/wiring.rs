@@ -294,10 +294,12 @@ fn held_elsewhere(
     store: &JsonFileStore,
     surroundings: &Surroundings<'_>,
 ) -> Vec<HeldElsewhere> {
-    let others = config.keys.keys().filter(|name| **name != key.name);
+    let others = config.keys.values().filter(|other| other.name != key.name);
     others
-        .flat_map(|name| {
-            workflow::held_by(store, name).unwrap_or_else(|failure| {
+        .flat_map(|other| {
+            let held = workflow::held_by(store, &other.name, &grace(other));
+            held.unwrap_or_else(|failure| {
+                let name = &other.name;
                 surroundings
                     .narrator
                     .warn(&format!("whether `{name}` shares a credential is not known: {failure}"));
@@ -320,17 +322,11 @@ fn settings(
         secondary_env: key.secondary_env.clone(),
         state_directory: config.state_directory.clone(),
         policy: Policy {
-            grace: GracePolicy {
-                grace_seconds: seconds_up(key.grace),
-                longest_job_seconds: seconds_up(key.longest_job),
-                slowest_refresh_seconds: seconds_up(key.slowest_refresh()),
-                provider_propagation_seconds: seconds_up(key.provider.propagation()),
-            },
+            grace: grace(key),
             targets: targets.iter().map(|target| target.id().clone()).collect(),
             capabilities: provider.capabilities(),
             workspace: key.workspace.clone(),
             required_evidence: key.require.clone(),
-            grace_from: key.grace_from,
             usage_quiet_seconds: seconds_up(key.usage_quiet),
             usage_lag_seconds: seconds_up(key.usage_lag),
             undo_seconds: key.undo_window.as_secs(),
@@ -341,6 +337,17 @@ fn settings(
         revoke_timeout: key.revoke_timeout,
         manual_revoke_wait: key.manual_revoke_wait,
         lock_wait: key.lock_wait,
+    }
+}
+
+/// What decides a key's grace windows.
+pub fn grace(key: &KeySettings) -> GracePolicy {
+    GracePolicy {
+        from: key.grace_from,
+        grace_seconds: seconds_up(key.grace),
+        longest_job_seconds: seconds_up(key.longest_job),
+        slowest_refresh_seconds: seconds_up(key.slowest_refresh()),
+        provider_propagation_seconds: seconds_up(key.provider.propagation()),
     }
 }
 

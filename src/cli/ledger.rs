@@ -51,8 +51,9 @@ fn row<'a>(context: &Context, settings: &'a KeySettings, record: Option<&Record>
     let every_seconds = settings.rotate_every.as_secs();
     Row {
         settings,
-        overview: record
-            .map(|record| Overview::of(record, every_seconds, settings.grace_from, &context.clock.now())),
+        overview: record.map(|record| {
+            Overview::of(record, every_seconds, &wiring::grace(settings), &context.clock.now())
+        }),
         set_aside: record.map_or(0, |record| record.state.set_aside.len()),
     }
 }

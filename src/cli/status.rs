@@ -39,7 +39,9 @@ fn overview(store: Option<&dyn StateStore>, key: &KeySettings, now: &Stamp) -> O
         return Overview::never_adopted(&key.name, provider);
     };
     match workflow::decode_record(store, &key.name) {
-        Ok(Some(decoded)) => Overview::of(&decoded.record, key.rotate_every.as_secs(), key.grace_from, now),
+        Ok(Some(decoded)) => {
+            Overview::of(&decoded.record, key.rotate_every.as_secs(), &wiring::grace(key), now)
+        }
         Ok(None) => Overview::never_adopted(&key.name, provider),
         Err(failure) => Overview::unreadable(&key.name, provider, failure.to_string()),
     }

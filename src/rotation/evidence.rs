@@ -112,8 +112,8 @@ pub fn weigh(state: &KeyState, facts: &Facts, policy: &Policy, now: &Stamp) -> O
     let Phase::GraceWindow { active, retiring, window, .. } = &state.phase else {
         return None;
     };
-    let remaining = policy.remaining(state, window, now);
-    let (verdict, detail) = if policy.awaits_first_use(state) {
+    let remaining = policy.grace.remaining(state, window, now);
+    let (verdict, detail) = if policy.grace.from.awaits_first_use(state) {
         (Finding::Unmet, format!("starts with the first use of the new credential: {}", usage::NO_CONTROL))
     } else {
         grace(remaining.seconds, remaining.clock_went_backwards)
@@ -131,8 +131,7 @@ pub fn weigh(state: &KeyState, facts: &Facts, policy: &Policy, now: &Stamp) -> O
     table.push(Evidence { item: Item::Leases, verdict, detail });
     let (verdict, detail) = usage::weigh(state, facts, window, policy, now);
     table.push(Evidence { item: Item::Usage, verdict, detail });
-    let seen = facts.last_uses.get(&retiring.fingerprint);
-    let (verdict, detail) = last_used::weigh(state, seen, window, policy);
+    let (verdict, detail) = last_used::weigh(state, facts, window, policy, now);
     table.push(Evidence { item: Item::LastUsed, verdict, detail });
     Some(table)
 }

@@ -24,9 +24,10 @@ impl GraceFrom {
     }
 }
 
-/// The durations that decide a grace window, all in seconds.
+/// What decides a grace window; durations in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GracePolicy {
+    pub from: GraceFrom,
     pub grace_seconds: u64,
     pub longest_job_seconds: u64,
     pub slowest_refresh_seconds: u64,
@@ -57,6 +58,16 @@ impl GracePolicy {
             floor_seconds,
             floor_reason: self.floor_reason(longest_job_seen_seconds),
         }
+    }
+
+    /// How much of a window is left. Durations that grew since it opened count; ones that shrank do not.
+    pub fn remaining(&self, state: &KeyState, window: &Window, now: &Stamp) -> Remaining {
+        let floor_seconds = self.floor_seconds(state.longest_job_seen_seconds);
+        let length_seconds = window.length_seconds.max(floor_seconds);
+        if self.from.awaits_first_use(state) {
+            return Remaining { seconds: length_seconds, clock_went_backwards: false };
+        }
+        window.remaining_of(length_seconds, now)
     }
 
     /// The window that runs from the first use of the new credential. Never shorter than the one that had opened.
@@ -98,11 +109,6 @@ pub struct Remaining {
 }
 
 impl Window {
-    /// What remains before the clock starts: all of it.
-    pub fn not_started(&self) -> Remaining {
-        Remaining { seconds: self.length_seconds, clock_went_backwards: false }
-    }
-
     /// The time that must still pass, by the clock that says least has passed.
     pub fn remaining(&self, now: &Stamp) -> Remaining {
         self.remaining_of(self.length_seconds, now)

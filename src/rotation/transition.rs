@@ -161,6 +161,8 @@ impl Transition<'_> {
         };
         self.state.set_aside.retain(|aside| aside.fingerprint != credential.fingerprint);
         self.state.phase = Phase::SecondaryStaged { active, staged: credential, rotation };
+        // Learnt anew in each rotation: a job that once hung does not make every later window as long.
+        self.state.longest_job_seen_seconds = 0;
         self.state.place = placement.map(|placement| placement.place).or(self.state.place);
         self.state.intent = None;
         Ok(self.state)

@@ -67,7 +67,7 @@ pub(super) fn report(call: &Call<'_>, state: &State) -> Result<Value, Refusal> {
         start = end;
     }
     let has_more = start < span.end;
-    let next_page = has_more.then(|| format!("page_{start}"));
+    let next_page = has_more.then(|| format!("page_{start}="));
     Ok(json!({ "data": data, "has_more": has_more, "next_page": next_page }))
 }
 
@@ -104,7 +104,7 @@ impl Span {
         let Some(page) = query.one("page") else { return Ok(Self { start, end, width, limit }) };
         let start = page
             .strip_prefix("page_")
-            .and_then(|text| text.parse::<i64>().ok())
+            .and_then(|text| text.strip_suffix('=')?.parse::<i64>().ok())
             .filter(|next| (start..=end).contains(next) && next.rem_euclid(width) == 0)
             .ok_or_else(|| Refusal::invalid("page: not a token of this report"))?;
         Ok(Self { start, end, width, limit })

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 
 use super::driver::Drive;
+use super::observe;
 use crate::crash;
 use crate::error::Failure;
 use crate::exit::ExitCode;
@@ -14,6 +15,7 @@ use crate::rotation::credential::{
 };
 use crate::rotation::effect::Effect;
 use crate::rotation::event::Event;
+use crate::rotation::lease::LeaseStanding;
 use crate::rotation::phase::{Direction, KeyState, Phase, Propagation};
 use crate::rotation::plan::{Attempts, Goal, TakenBack};
 use crate::secret::{Fingerprint, Secret};
@@ -52,6 +54,9 @@ pub(super) async fn perform(drive: &mut Drive<'_, '_>, effect: Effect) -> Result
             drive.record(&event)
         }
         Effect::Revoke { id, fingerprint } => {
+            if !is_resumed && let Some(holder) = leased_meanwhile(drive, fingerprint) {
+                return drive.record(&Event::IntentDropped { reason: holder });
+            }
             drive.ports.narrator.waiting(&format!("revoking {fingerprint} ({id}) …"));
             drop(drive.locked.hold(drive.ports)?);
             let outcome = drive.ports.provider.revoke(&id).await;
@@ -80,6 +85,22 @@ pub(super) async fn perform(drive: &mut Drive<'_, '_>, effect: Effect) -> Result
             Ok(())
         }
     }
+}
+
+/// Who took a lease on the credential since the evidence was weighed. Now that the intent is durable, nobody is given
+/// it any more; and nothing was sent to the provider yet.
+fn leased_meanwhile(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) -> Option<String> {
+    if !matches!(drive.goal, Goal::Finish { .. }) {
+        return None;
+    }
+    let leases = observe::leases(drive.ports);
+    let holder = leases
+        .iter()
+        .flatten()
+        .find(|lease| lease.fingerprint == Some(fingerprint) && lease.standing == LeaseStanding::Held);
+    let reason = holder.map(|lease| format!("{} took a lease on it meanwhile", lease.holder));
+    drive.facts.leases = Some(leases);
+    reason
 }
 
 /// Has the provider make a key. Its value is in memory only, until it was proven and stored.

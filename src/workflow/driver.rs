@@ -150,7 +150,8 @@ impl<'a, 'lock> Drive<'a, 'lock> {
         let Goal::Finish { accept_unknown, reason } = self.goal else {
             return None;
         };
-        if !rests_on_evidence {
+        // A run that goes on after a crash weighs nothing: the table stands beside the intent.
+        if !rests_on_evidence || self.facts.leases.is_none() {
             return None;
         }
         let table = evidence::weigh(self.state()?, &self.facts, &self.ports.settings.policy, now)?;

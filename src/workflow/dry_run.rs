@@ -32,6 +32,7 @@ pub fn steps(
     let mut state = state.cloned();
     let mut facts = Facts::default();
     let mut lines = Vec::new();
+    let now = &as_the_provider_may_tell(state.as_ref(), now);
     for _ in 0..STEPS_LIMIT {
         match plan(state.as_ref(), goal, &facts, policy, now) {
             Step::Observe(question) => {
@@ -77,6 +78,17 @@ pub fn steps(
         }
     }
     Ok(lines)
+}
+
+/// This moment, with a provider whose clock runs as this machine's did since the window opened.
+fn as_the_provider_may_tell(state: Option<&KeyState>, now: &Stamp) -> Stamp {
+    let opened_at = match state.map(|state| &state.phase) {
+        Some(Phase::GraceWindow { window, .. }) => Some(&window.opened_at),
+        _ => None,
+    };
+    let told = opened_at
+        .and_then(|opened_at| opened_at.provider?.checked_add(now.wall.duration_since(opened_at.wall)).ok());
+    now.clone().with_provider(Some(told.unwrap_or(now.wall)))
 }
 
 fn asked(question: &Question) -> String {

@@ -58,8 +58,9 @@ pub async fn finish(ports: &Ports, options: &Options) -> Result<Report, Failure>
             operation::drive(ports, &mut locked, &goal, &mut materials, options.wait).await?;
         match &arrival {
             Arrival::Done => {
-                let evidence = Some(evidence.unwrap_or_default());
                 let is_over = before == locked.generation();
+                let evidence = evidence.or_else(|| if is_over { None } else { weighed_before(ports) });
+                let evidence = Some(evidence.unwrap_or_default());
                 let summary = if is_over { operation::NOTHING_TO_DO } else { SUMMARY };
                 return Ok(Report { evidence, ..operation::report(ports, locked.record(), summary) });
             }
@@ -86,8 +87,22 @@ pub async fn finish(ports: &Ports, options: &Options) -> Result<Report, Failure>
         if ports.settings.policy.capabilities.usage {
             recheck_seconds = recheck_seconds.max(USAGE_POLL_SECONDS);
         }
+        if ports.settings.policy.capabilities.last_used {
+            recheck_seconds = recheck_limit_seconds(ports);
+        }
         ports.clock.sleep(Duration::from_secs(recheck_seconds)).await;
         recheck_seconds = (recheck_seconds * 2).min(RECHECK_LIMIT_SECONDS);
+    }
+}
+
+/// Between two looks. Each one is a ping, and where the provider records one use in a quarter of an hour, pings must leave
+/// room for others' uses to be seen.
+fn recheck_limit_seconds(ports: &Ports) -> u64 {
+    let policy = &ports.settings.policy;
+    if policy.capabilities.last_used {
+        WINDOW_RECHECK_SECONDS.max(policy.usage_lag_seconds.saturating_add(USAGE_POLL_SECONDS))
+    } else {
+        WINDOW_RECHECK_SECONDS
     }
 }
 
@@ -98,7 +113,7 @@ async fn count_down(ports: &Ports, wait: &Wait, lacking: &str) {
     if !lacking.is_empty() {
         ports.narrator.say(&format!("beside the window it still waits for: {lacking}"));
     }
-    let pause_seconds = remaining_seconds.clamp(1, WINDOW_RECHECK_SECONDS);
+    let pause_seconds = remaining_seconds.clamp(1, recheck_limit_seconds(ports));
     let mut passed_seconds = 0;
     while passed_seconds < pause_seconds {
         ports.narrator.waiting(&open_for(wait, remaining_seconds.saturating_sub(passed_seconds)));
@@ -113,6 +128,13 @@ fn open_for(wait: &Wait, seconds: u64) -> String {
         return "waiting for the first use of the new credential, which starts the grace window".to_owned();
     }
     format!("waiting: the grace window is open for another {}", crate::duration::friendly(seconds))
+}
+
+/// The table on which the revocation rested that this run brought to its end.
+fn weighed_before(ports: &Ports) -> Option<Vec<Evidence>> {
+    let entries = ports.journal.entries().ok()?;
+    let table = entries.iter().rev().find_map(|entry| entry.data.get("evidence")?.get("table"))?;
+    serde_json::from_value(table.clone()).ok()
 }
 
 /// What blocks beside the window, in words.

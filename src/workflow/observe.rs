@@ -11,6 +11,7 @@ use crate::provider::{Outcome, Ping, Provider};
 use crate::rotation::credential::{Identity, LastUseSeen, UsageBucket, Verdict};
 use crate::rotation::effect::Effect;
 use crate::rotation::evidence::usage::{self, Wanted};
+use crate::rotation::lease::LeaseSeen;
 use crate::rotation::phase::KeyState;
 use crate::rotation::plan::{Goal, Question};
 use crate::rotation::stamp::elapsed;
@@ -33,7 +34,7 @@ pub(super) async fn answer(drive: &mut Drive<'_, '_>, question: Question) {
         Question::ListKeys => list_keys(drive).await,
         Question::LastUse(fingerprint) => last_use(drive, fingerprint).await,
         Question::Usage => usage(drive).await,
-        Question::Leases => drive.facts.leases = Some(drive.ports.leases.seen(&drive.ports.clock.now())),
+        Question::Leases => drive.facts.leases = Some(leases(drive.ports)),
     }
 }
 
@@ -249,13 +250,12 @@ async fn usage(drive: &mut Drive<'_, '_>) {
     drive.facts.usage = Some(told);
 }
 
-/// The newest part for both credentials; where its use was never seen, the rest for the active one.
+/// Everything since the promotion: the newest part by the minute, the rest as coarsely as its length asks for.
 async fn report(provider: &dyn Provider, wanted: &Wanted) -> Result<Vec<UsageBucket>, String> {
     let both = [wanted.retiring.clone(), wanted.active.clone()];
-    let mut buckets = told(provider.usage(&both, wanted.from, None).await)?;
-    let was_used = buckets.iter().any(|bucket| bucket.id == wanted.active);
-    if let Some(from) = wanted.active_from.filter(|_| !was_used) {
-        buckets.extend(told(provider.usage(&both[1..], from, Some(wanted.from)).await)?);
+    let mut buckets = told(provider.usage(&both, wanted.quiet_from, None).await)?;
+    if wanted.promoted_at < wanted.quiet_from {
+        buckets.extend(told(provider.usage(&both, wanted.promoted_at, Some(wanted.quiet_from)).await)?);
     }
     Ok(buckets)
 }
@@ -265,4 +265,10 @@ fn told<T>(outcome: Outcome<T>) -> Result<T, String> {
         Outcome::Done(told) => Ok(told),
         Outcome::Refused(detail) | Outcome::Unknown(detail) => Err(detail),
     }
+}
+
+/// Running jobs. Where it is not known how long jobs run, the window may be too short, and nothing is known.
+pub(super) fn leases(ports: &Ports) -> Result<Vec<LeaseSeen>, String> {
+    ports.leases.longest_run_seconds()?;
+    ports.leases.seen(&ports.clock.now())
 }

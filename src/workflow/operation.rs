@@ -141,8 +141,9 @@ pub(super) async fn lock(ports: &Ports, goal: &Goal, wait: Duration) -> Result<O
 pub(super) fn report(ports: &Ports, record: Option<&Record>, summary: &str) -> Report {
     let overview = match record {
         Some(record) => {
-            let grace_from = ports.settings.policy.grace_from;
-            Overview::of(record, ports.settings.rotate_every.as_secs(), grace_from, &ports.clock.now())
+            let settings = &ports.settings;
+            let now = ports.clock.now();
+            Overview::of(record, settings.rotate_every.as_secs(), &settings.policy.grace, &now)
         }
         None => Overview::never_adopted(&ports.settings.key, ports.provider.name()),
     };

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::rotation::credential::{Credential, SlotName};
-use crate::rotation::grace::GraceFrom;
+use crate::rotation::grace::GracePolicy;
 use crate::rotation::phase::{Direction, Ending, KeyState, Phase, Rotation};
 use crate::rotation::stamp::{Stamp, plus_seconds};
 use crate::store::format::Record;
@@ -149,7 +149,7 @@ impl Overview {
     }
 
     /// A key as its record has it at `now`.
-    pub fn of(record: &Record, rotate_every_seconds: u64, grace_from: GraceFrom, now: &Stamp) -> Self {
+    pub fn of(record: &Record, rotate_every_seconds: u64, policy: &GracePolicy, now: &Stamp) -> Self {
         let state = &record.state;
         let key = &record.key;
         let other = state.active_slot.other();
@@ -162,7 +162,7 @@ impl Overview {
             retiring: state.phase.retiring().map(|retiring| shown(retiring, other)),
             revoked: revoked(state),
             propagation: propagation(state),
-            grace: grace(state, grace_from, now),
+            grace: grace(state, policy, now),
             rotation: state.phase.rotation().map(|rotation| ShownRotation {
                 id: rotation.id.clone(),
                 ticket: rotation.ticket.clone(),
@@ -282,15 +282,17 @@ fn propagation(state: &KeyState) -> Vec<ShownTarget> {
     moving.chain(stale).collect()
 }
 
-fn grace(state: &KeyState, grace_from: GraceFrom, now: &Stamp) -> Option<ShownGrace> {
+fn grace(state: &KeyState, policy: &GracePolicy, now: &Stamp) -> Option<ShownGrace> {
     let Phase::GraceWindow { window, .. } = &state.phase else {
         return None;
     };
-    let awaits_first_use = grace_from.awaits_first_use(state);
-    let (remaining, not_before) = if awaits_first_use {
-        (window.not_started(), plus_seconds(now.wall, window.length_seconds))
+    let remaining = policy.remaining(state, window, now);
+    let awaits_first_use = policy.from.awaits_first_use(state);
+    let has_grown = policy.floor_seconds(state.longest_job_seen_seconds) > window.length_seconds;
+    let not_before = if awaits_first_use || has_grown {
+        plus_seconds(now.wall, remaining.seconds)
     } else {
-        (window.remaining(now), window.not_before)
+        window.not_before
     };
     Some(ShownGrace {
         opened_at: window.opened_at.wall,

@@ -31,9 +31,14 @@ pub(super) fn waiting(wait: &Wait, ports: &Ports, record: Option<&Record>) -> Fa
     let key = &ports.settings.key;
     let length = crate::duration::friendly(wait.remaining_seconds);
     let mut message = if wait.awaits_first_use {
+        let blind = wait
+            .evidence
+            .iter()
+            .find(|row| matches!(row.item, Item::Usage | Item::LastUsed) && row.verdict == Finding::Unknown);
+        let why = blind.map(|row| format!(" ({})", row.detail)).unwrap_or_default();
         format!(
-            "the grace window of `{key}` starts with the first use of the new credential, and none is reported yet; it \
-             is open for {length} from then on"
+            "the grace window of `{key}` starts with the first use of the new credential, and none is reported \
+             yet{why}; it is open for {length} from then on"
         )
     } else {
         format!("the grace window of `{key}` is open for another {length}")
@@ -45,7 +50,14 @@ pub(super) fn waiting(wait: &Wait, ports: &Ports, record: Option<&Record>) -> Fa
     let mut failure = Failure::new(
         ExitCode::Wait,
         message,
-        format!("run `rotate finish {key}` again after that, or `rotate finish {key} --wait` now"),
+        if wait.awaits_first_use {
+            format!(
+                "let a job use it and run `rotate finish {key}` again; where the provider cannot tell of it, set \
+                 grace_from = \"promotion\" in [keys.{key}]: the window then runs from the promotion"
+            )
+        } else {
+            format!("run `rotate finish {key}` again after that, or `rotate finish {key} --wait` now")
+        },
     )
     .with_detail("evidence", json!(wait.evidence))
     .with_detail("remaining_seconds", json!(wait.remaining_seconds));

@@ -4,8 +4,11 @@
 mod first_use;
 mod report;
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::Value;
 
+use crate::lab::double::{Double, pass_on};
 use crate::lab::{ConsoleKey, Lab};
 
 /// Promoted, and an hour later; nobody has used the new credential yet.
@@ -83,6 +86,34 @@ fn a_neighbours_job_that_holds_the_same_credential_counts() {
     lab.advance_minutes(61);
     lacks(&lab, "leases", "unmet", "of-the-twin");
     assert!(lab.accepts(&old.value));
+}
+
+/// A job may be given the old value for as long as both are valid: until the revocation is on record as begun.
+#[test]
+fn a_lease_that_is_taken_after_the_evidence_was_weighed_calls_the_revocation_off() {
+    let lab = Lab::new();
+    let (old, new) = lab.staged();
+    let id = lab.run("lease acquire prod --ttl 24h --holder late-comer").expect(0).stdout.trim().to_owned();
+    let path = format!("state/leases/prod/{id}.json");
+    let record = lab.read(&path);
+    lab.run_words(&["lease", "release", &id]).expect(0);
+    lab.run("promote prod").expect(0);
+    lab.work(&new.value);
+    lab.advance_minutes(61);
+    let (address, place) = (lab.sandbox.address(), lab.path(&path));
+    let double = Double::start(move |request| {
+        // Which key the old one is is asked between the evidence and the intent.
+        if request.path.starts_with("/v1/organizations/api_keys?") {
+            std::fs::write(&place, &record).unwrap();
+            std::fs::set_permissions(&place, std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        pass_on(request, address).unwrap_or_default()
+    });
+    lab.configure_at(&double.base_url(), "admin_key = \"file:admin.key\"\n", &lab.key("prod"));
+    lab.run("finish prod").expect(11).says(&["late-comer", "called off"]);
+    assert!(lab.accepts(&old.value));
+    assert!(double.take().iter().all(|heard| heard.method == "GET"), "nothing was sent to revoke it");
+    assert_eq!(lab.phase("prod"), "GraceWindow");
 }
 
 #[test]

@@ -15,6 +15,8 @@ const PATH: &str = "/v1/organizations/usage_report/messages";
 /// A longer span is asked for by the hour.
 const BY_THE_MINUTE_HOURS: i64 = 6;
 const PAGES_AT_MOST: usize = 50;
+/// A paging token becomes part of a URL.
+const TOKEN_BYTES: usize = 1024;
 
 impl Admin<'_> {
     /// Every bucket in which one of these keys was used.
@@ -49,10 +51,10 @@ impl Admin<'_> {
             if !page.has_more {
                 return Ok(buckets);
             }
-            let next = page.next_page.filter(|next| is_path_safe(next) && !reveals(next, &[self.key]));
+            let next = page.next_page.filter(|next| next.len() <= TOKEN_BYTES && !reveals(next, &[self.key]));
             let next = next
                 .ok_or_else(|| Setback::Unknown(nonsense("it says that more follows, but not after what")))?;
-            path = format!("{PATH}?{query}&page={next}");
+            path = format!("{PATH}?{query}&page={}", encoded(&next));
             if !seen.insert(next) {
                 return Err(Setback::Unknown(nonsense("its pages go round in a circle")));
             }
@@ -85,7 +87,7 @@ fn query(
 ) -> Result<String, String> {
     let by_the_minute =
         until.unwrap_or(now).duration_since(from) <= SignedDuration::from_hours(BY_THE_MINUTE_HOURS);
-    let (width, seconds, limit) = if by_the_minute { ("1m", 60, 240) } else { ("1h", 3600, 168) };
+    let (width, seconds, limit) = if by_the_minute { ("1m", 60, 720) } else { ("1h", 3600, 168) };
     // Whole buckets: the first one touches the beginning, the last one the end.
     let start = |second: i64| second - second.rem_euclid(seconds);
     let moment =
@@ -108,6 +110,18 @@ fn query(
         query.push_str(&format!("&api_key_ids[]={id}"));
     }
     Ok(query)
+}
+
+/// A text as part of a query (RFC 3986, section 2): a paging token may hold `=`, `:` and the like.
+fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+        encoded
+    })
 }
 
 /// The buckets in which these keys were used.
@@ -191,6 +205,12 @@ mod tests {
         let ids = [ProviderKeyId("apikey_a".into())];
         let used = used(bucket(vec![json!({ "api_key_id": "apikey_a", "tokens": 0 })]), &ids).unwrap();
         assert_eq!(used.len(), 1);
+    }
+
+    #[test]
+    fn a_paging_token_is_taken_as_it_comes() {
+        assert_eq!(encoded("page_MjAyNS0wNS0xNFQwMDowMDowMFo="), "page_MjAyNS0wNS0xNFQwMDowMDowMFo%3D");
+        assert_eq!(encoded("2026-03-01T12:00:00Z&x=1#"), "2026-03-01T12%3A00%3A00Z%26x%3D1%23");
     }
 
     #[test]

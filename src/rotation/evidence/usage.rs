@@ -16,10 +16,9 @@ use crate::rotation::stamp::Stamp;
 pub struct Wanted {
     pub retiring: ProviderKeyId,
     pub active: ProviderKeyId,
-    /// From here on to this moment, both credentials.
-    pub from: Timestamp,
-    /// From here on to `from`, the active one; `None` where its use was seen before.
-    pub active_from: Option<Timestamp>,
+    pub promoted_at: Timestamp,
+    /// From here on the report must be quiet on the retiring one. Between the two it may tell of both.
+    pub quiet_from: Timestamp,
 }
 
 /// What is to be asked, by the provider's clock.
@@ -35,13 +34,13 @@ pub fn wanted(state: &KeyState, facts: &Facts, policy: &Policy, now: &Stamp) -> 
             .id_of(credential)
             .ok_or_else(|| format!("the provider's id of the {which} credential is not known"))
     };
-    let from = quiet_from(policy, now);
-    let promoted_at = promoted_at(state, window);
+    // The host's clock may be hours off, and the report would be asked for the wrong span.
+    let now = now.provider.ok_or("the provider's time is not known: its answers carry no date")?;
     Ok(Wanted {
         retiring: id("old", retiring)?,
         active: id("new", active)?,
-        from,
-        active_from: (state.first_used_at.is_none() && promoted_at < from).then_some(promoted_at),
+        promoted_at: promoted_at(state, window),
+        quiet_from: quiet_from(policy, now),
     })
 }
 
@@ -51,9 +50,11 @@ pub fn first_use(state: &KeyState, facts: &Facts, policy: &Policy, now: &Stamp) 
     let promoted_at = promoted_at(state, window);
     let id = facts.id_of(active);
     let is_use = |bucket: &&UsageBucket| {
-        Some(&bucket.id) == id.as_ref()
-            && bucket.until > promoted_at
-            && bucket.tokens > policy.capabilities.probe_tokens
+        let minutes = u64::try_from(bucket.until.duration_since(bucket.from).as_mins()).unwrap_or(1).max(1);
+        // An hour in which the promotion falls may tell of what was tried before it.
+        let is_after = bucket.from >= promoted_at || (minutes == 1 && bucket.until > promoted_at);
+        let may_be_ours = bucket.tokens <= policy.capabilities.probe_tokens.saturating_mul(minutes);
+        Some(&bucket.id) == id.as_ref() && is_after && !may_be_ours
     };
     let reported = facts.usage.iter().flatten().flatten().filter(is_use);
     // The end of the bucket: a window that runs from here is never too short.
@@ -84,9 +85,12 @@ pub(super) fn weigh(
     let Some(retiring) = state.phase.retiring().and_then(|retiring| facts.id_of(retiring)) else {
         return (Finding::Unknown, "the provider's id of the old credential is not known".to_owned());
     };
-    let from = quiet_from(policy, now);
-    let used = buckets.iter().filter(|bucket| bucket.id == retiring && bucket.until > from);
-    if let Some(last) = used.map(|bucket| bucket.until).max() {
+    let Some(provider_now) = now.provider else {
+        return (Finding::Unknown, "the provider's time is not known: its answers carry no date".to_owned());
+    };
+    let from = quiet_from(policy, provider_now);
+    let last = buckets.iter().filter(|bucket| bucket.id == retiring).map(|bucket| bucket.until).max();
+    if let Some(last) = last.filter(|last| *last > from) {
         let detail =
             format!("the old credential was used until {last:.0} or shortly before: somebody has it");
         return (Finding::Unmet, detail);
@@ -105,8 +109,10 @@ pub(super) fn weigh(
     }
     match state.first_used_at.or_else(|| first_use(state, facts, policy, now)) {
         Some(used_at) => {
-            let detail =
-                format!("no use of the old credential since {from:.0}; of the new one since {used_at:.0}");
+            let last = last.map(|last| format!(" (last until {last:.0})")).unwrap_or_default();
+            let detail = format!(
+                "no use of the old credential since {from:.0}{last}; of the new one since {used_at:.0}"
+            );
             (Finding::Met, detail)
         }
         None => (Finding::Unknown, NO_CONTROL.to_owned()),
@@ -117,10 +123,10 @@ pub(super) fn weigh(
 pub(super) const NO_CONTROL: &str = "no use of the new credential since the promotion is reported yet, so silence on the old one proves nothing";
 
 /// From where on the report must be quiet.
-fn quiet_from(policy: &Policy, now: &Stamp) -> Timestamp {
+fn quiet_from(policy: &Policy, now: Timestamp) -> Timestamp {
     let span = i64::try_from(policy.usage_quiet_seconds.saturating_add(policy.usage_lag_seconds));
     let span = SignedDuration::from_secs(span.unwrap_or(i64::MAX));
-    of_provider(now).checked_sub(span).unwrap_or(Timestamp::MIN)
+    now.checked_sub(span).unwrap_or(Timestamp::MIN)
 }
 
 /// The moment of the switch. It was recorded by the host's clock; the window has both.

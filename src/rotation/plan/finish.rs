@@ -113,7 +113,7 @@ fn observed(state: &KeyState, view: View<'_>) -> Result<(), Step> {
 /// the last use alone, which our own next probe hides. A report can be asked again.
 fn first_use(state: &KeyState, view: View<'_>) -> Option<Step> {
     let Phase::GraceWindow { window, .. } = &state.phase else { return None };
-    let starts_clock = view.policy.grace_from == GraceFrom::FirstUse;
+    let starts_clock = view.policy.grace.from == GraceFrom::FirstUse;
     if state.first_used_at.is_some() || !(starts_clock || view.policy.capabilities.last_used) {
         return None;
     }
@@ -127,11 +127,11 @@ fn window_open(state: &KeyState, table: &[Evidence], view: View<'_>) -> Option<W
     let Phase::GraceWindow { window, .. } = &state.phase else {
         return None;
     };
-    let remaining = view.policy.remaining(state, window, view.now);
+    let remaining = view.policy.grace.remaining(state, window, view.now);
     (remaining.seconds > 0).then(|| Wait {
         remaining_seconds: remaining.seconds,
         clock_went_backwards: remaining.clock_went_backwards,
-        awaits_first_use: view.policy.awaits_first_use(state),
+        awaits_first_use: view.policy.grace.from.awaits_first_use(state),
         evidence: table.to_vec(),
     })
 }

@@ -27,7 +27,7 @@ use super::credential::{
 use super::effect::Effect;
 use super::event::Event;
 use super::evidence::{Evidence, Item};
-use super::grace::{GraceFrom, GracePolicy, Remaining};
+use super::grace::GracePolicy;
 use super::lease::LeaseSeen;
 use super::phase::{Direction, KeyState, Rotation, Window};
 use super::stamp::Stamp;
@@ -255,7 +255,6 @@ pub struct Policy {
     /// The workspace that a staged credential must belong to.
     pub workspace: Option<String>,
     pub required_evidence: BTreeSet<Item>,
-    pub grace_from: GraceFrom,
     /// For how long the provider's report must show no use of the old credential …
     pub usage_quiet_seconds: u64,
     /// … in a span that ended at least this long ago.
@@ -282,21 +281,6 @@ impl Policy {
             .filter(|held| held.fingerprint == fingerprint)
             .find(|held| held.leaving.as_ref().is_none_or(|window| window.remaining(now).seconds > 0))
             .map(|held| held.key.as_str())
-    }
-
-    /// How much of a window is left. Durations that grew since it opened count; ones that shrank do not.
-    pub fn remaining(&self, state: &KeyState, window: &Window, now: &Stamp) -> Remaining {
-        let floor_seconds = self.grace.floor_seconds(state.longest_job_seen_seconds);
-        let length_seconds = window.length_seconds.max(floor_seconds);
-        if self.awaits_first_use(state) {
-            return Remaining { seconds: length_seconds, clock_went_backwards: false };
-        }
-        window.remaining_of(length_seconds, now)
-    }
-
-    /// Whether the window's clock has not started, because no use of the new credential was told of yet.
-    pub fn awaits_first_use(&self, state: &KeyState) -> bool {
-        self.grace_from.awaits_first_use(state)
     }
 }
 
@@ -336,7 +320,8 @@ pub fn plan(state: Option<&KeyState>, goal: &Goal, facts: &Facts, policy: &Polic
 /// The grace floor is about the longest job: where leases have seen a longer one, that comes first.
 fn longer_job(state: &KeyState, goal: &Goal, facts: &Facts) -> Option<Step> {
     let seconds = facts.longest_run_seconds;
-    let matters = matches!(goal, Goal::Promote | Goal::Finish { .. }) && state.pending_revocation().is_none();
+    let is_wanted = matches!(goal, Goal::Promote | Goal::Finish { .. }) && state.intent.is_none();
+    let matters = is_wanted && (state.phase.staged().is_some() || state.phase.retiring().is_some());
     (matters && seconds > state.longest_job_seen_seconds)
         .then_some(Step::Record(Event::LongerJobSeen { seconds }))
 }

@@ -358,6 +358,8 @@ fn each_denied_action_is_named() {
         ran.says(&[&format!("denies iam:{denied} on denied-{denied}")]);
         assert_eq!(bench.user.status(&bench.old.id), "Active");
         is_denied.store(false, Ordering::SeqCst);
+        // For a while our own ping hides what others do.
+        bench.lab.advance_minutes(30);
         if denied == "GetAccessKeyLastUsed" {
             // Our own ping hid the use that could not be asked for.
             bench.lab.run(command).expect(11).says(&["no use of the new credential"]);
@@ -463,5 +465,26 @@ fn a_finish_that_failed_after_its_ping_is_not_held_up_by_it() {
     fails.store(false, Ordering::SeqCst);
     bench.lab.advance_minutes(60);
     bench.lab.run("finish prod").expect(0);
+    assert_eq!(bench.user.status(&bench.old.id), "Inactive");
+}
+
+/// One late use: somebody is looked for; when the key was quiet for as long as a job may take, `finish` goes on.
+#[test]
+fn a_late_use_blocks_until_the_key_was_quiet_for_the_length_of_a_job() {
+    let bench = adopted("late-use", open_door);
+    let lab = &bench.lab;
+    lab.run("stage prod").expect(0);
+    let old = lab.run("key prod").expect(0).stdout;
+    lab.run("promote prod").expect(0);
+    iam::work(lab, &bench.door);
+    lab.advance_minutes(65);
+    iam::work_with(&old, &bench.door);
+    lab.advance_minutes(1);
+    lab.run("finish prod").expect(11).says(&["somebody still uses it", "enough when there is none until"]);
+    assert_eq!(bench.user.status(&bench.old.id), "Active");
+    lab.advance_minutes(40);
+    lab.run("finish prod").expect(11);
+    lab.advance_minutes(40);
+    lab.run("finish prod").expect(0);
     assert_eq!(bench.user.status(&bench.old.id), "Inactive");
 }

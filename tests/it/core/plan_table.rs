@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use rotate::rotation::credential::{
     Capabilities, Identity, KeyStatus, LastUseSeen, ListedKey, ProviderKey, ReadBack, SlotName, Verdict,
 };
-use rotate::rotation::grace::GraceFrom;
 use rotate::rotation::phase::KeyState;
 use rotate::rotation::plan::{Facts, Goal, Policy, Refusal, RevokeNow, Step, Suspect, plan, suspects};
 
@@ -30,7 +29,6 @@ pub fn policy() -> Policy {
         required_evidence: BTreeSet::new(),
         undo_seconds: 86_400,
         held_elsewhere: Vec::new(),
-        grace_from: GraceFrom::Promotion,
         usage_quiet_seconds: 300,
         usage_lag_seconds: 900,
     }

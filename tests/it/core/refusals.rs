@@ -104,6 +104,7 @@ fn used_at(seconds: i64, may_be_a_probe: bool) -> LastUseSeen {
 
 fn used(facts: &mut Facts, policy: &mut Policy, seen: LastUseSeen) {
     policy.capabilities.last_used = true;
+    policy.usage_lag_seconds = 240;
     facts.last_uses.insert(credential("old").fingerprint, seen);
 }
 
@@ -118,6 +119,13 @@ fn report(facts: &mut Facts, policy: &mut Policy, used: &[(&str, i64, u64)]) {
         tokens,
     };
     facts.usage = Some(Ok(used.iter().map(bucket).collect()));
+}
+
+fn lengthen(facts: &mut Facts, seconds: i64) {
+    let Some(Ok(buckets)) = &mut facts.usage else { panic!() };
+    for bucket in buckets {
+        bucket.until = Timestamp::from_second(bucket.from.as_second() + seconds).unwrap();
+    }
 }
 
 fn lease(facts: &mut Facts, held: Option<&str>, standing: LeaseStanding) {
@@ -175,7 +183,8 @@ fn cases() -> Vec<Case> {
         case(controlled(), "finish", "used by a job that had it", |f, p| used(f, p, used_at(3360, false)), "+probe_announced"),
         case(controlled(), "finish", "used after every job", |f, p| used(f, p, used_at(3361, false)), "-EvidenceMissing"),
         case(controlled(), "finish", "perhaps our own probe", |f, p| used(f, p, used_at(3361, true)), "-EvidenceMissing"),
-        case(probed(), "finish", "our own probe of an earlier try", |f, p| used(f, p, used_at(3660, true)), "+probe_announced"),
+        case(probed(), "finish", "our own probe hides others", |f, p| used(f, p, used_at(3590, true)), "-EvidenceMissing"),
+        case(probed(), "finish", "our own probe hides others no more", |f, p| { used(f, p, used_at(3590, true)); p.usage_lag_seconds = 0; p.usage_quiet_seconds = 10; }, "+probe_announced"),
         case(probed(), "finish", "somebody else's use since", |f, p| used(f, p, used_at(3660, false)), "-EvidenceMissing"),
         case(probed(), "finish", "a ping after that", |f, p| used(f, p, used_at(3661, true)), "-EvidenceMissing"),
         case(probed(), "finish", "announced in this run", |f, p| { used(f, p, used_at(3660, true)); f.has_announced = true; }, "revoke"),
@@ -196,8 +205,10 @@ fn cases() -> Vec<Case> {
         case(controlled(), "finish", "old one used in the span", |f, p| report(f, p, &[("old", 2341, 1)]), "-EvidenceMissing"),
         case(controlled(), "finish", "old one used just now", |f, p| report(f, p, &[("old", 3540, 1)]), "-EvidenceMissing"),
         case(controlled(), "finish", "report lags beyond the window", |f, p| { report(f, p, &[]); p.usage_lag_seconds = 3301; }, "-EvidenceMissing"),
-        case(grace(), "finish", "clock not started", |f, p| { report(f, p, &[]); p.grace_from = GraceFrom::FirstUse; }, "wait"),
-        case(grace(), "finish", "clock starts", |f, p| { report(f, p, &[("new", 60, 1)]); p.grace_from = GraceFrom::FirstUse; }, "+first_use_seen"),
+        case(grace(), "finish", "clock not started", |f, p| { report(f, p, &[]); p.grace.from = GraceFrom::FirstUse; }, "wait"),
+        case(grace(), "finish", "clock starts", |f, p| { report(f, p, &[("new", 60, 1)]); p.grace.from = GraceFrom::FirstUse; }, "+first_use_seen"),
+        case(grace(), "finish", "an hour in which the promotion falls", |f, p| { report(f, p, &[("new", -600, 1)]); lengthen(f, 3600); }, "-EvidenceMissing"),
+        case(grace(), "finish", "an hour after the promotion", |f, p| { report(f, p, &[("new", 0, 1)]); lengthen(f, 3600); }, "revoke"),
         case(grace(), "finish", "leases not looked at", |f, _| f.leases = None, "ask Leases"),
         case(grace(), "finish", "leases unreadable", |f, _| f.leases = Some(Err("?".into())), "-EvidenceMissing"),
         case(grace(), "finish", "old one leased", |f, _| lease(f, Some("old"), LeaseStanding::Held), "-EvidenceMissing"),
@@ -260,7 +271,8 @@ fn every_bad_fact_is_answered_as_it_deserves() {
     for Case { state, goal: name, what, spoil, expected } in cases() {
         let (mut facts, mut policy) = (ideal(state.as_ref()), policy());
         spoil(&mut facts, &mut policy);
-        let step = plan(state.as_ref(), &goal(name, state.as_ref()), &facts, &policy, &over());
+        let now = over().with_provider(Some(over().wall));
+        let step = plan(state.as_ref(), &goal(name, state.as_ref()), &facts, &policy, &now);
         let found = word(&step);
         let found = if found == "-needs other" { "-NeedsReplacement" } else { &found };
         let phase = state.as_ref().map_or("never adopted", |state| state.phase.name());

@@ -6,13 +6,14 @@ use jiff::Timestamp;
 use rotate::rotation::credential::{Credential, ProviderKeyId, SlotName, TargetId, TargetSet};
 use rotate::rotation::effect::{Effect, Intent};
 use rotate::rotation::event::{Event, Proof, RevokedBy};
-use rotate::rotation::grace::GracePolicy;
+use rotate::rotation::grace::{GraceFrom, GracePolicy};
 use rotate::rotation::phase::{
     Direction, Emergency, KeyState, Phase, Propagation, RevokedCredential, Rotation, Window,
 };
 use rotate::rotation::stamp::{BootTime, Stamp};
 
 pub const GRACE: GracePolicy = GracePolicy {
+    from: GraceFrom::Promotion,
     grace_seconds: 3600,
     longest_job_seconds: 2700,
     slowest_refresh_seconds: 600,

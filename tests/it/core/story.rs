@@ -101,6 +101,7 @@ pub struct Story {
 pub fn policy(readable_targets: &[bool], admin: bool) -> Policy {
     Policy {
         grace: GracePolicy {
+            from: rotate::rotation::grace::GraceFrom::Promotion,
             grace_seconds: GRACE.unsigned_abs(),
             longest_job_seconds: LONGEST_JOB.unsigned_abs(),
             slowest_refresh_seconds: REFRESH.unsigned_abs(),
@@ -117,7 +118,6 @@ pub fn policy(readable_targets: &[bool], admin: bool) -> Policy {
         required_evidence: BTreeSet::new(),
         undo_seconds: 86_400,
         held_elsewhere: Vec::new(),
-        grace_from: rotate::rotation::grace::GraceFrom::Promotion,
         usage_quiet_seconds: 300,
         usage_lag_seconds: 900,
     }

@@ -154,6 +154,36 @@ fn used(id: Value) -> Value {
 }
 
 #[test]
+fn without_the_providers_time_the_span_is_not_known() {
+    let (lab, old, new) = unused();
+    lab.work(&new.value);
+    let address = lab.sandbox.address();
+    // From documentation of nobody: a gateway that takes the date off every answer.
+    let double = Double::start(move |request| {
+        let answer = pass_on(request, address).unwrap_or_default();
+        String::from_utf8(answer)
+            .unwrap()
+            .replace("date:", "x-date:")
+            .replace("Date:", "x-date:")
+            .into_bytes()
+    });
+    through(&lab, &double);
+    lacks(&lab, "usage", "unknown", "the provider's time is not known");
+    assert!(lab.accepts(&old.value));
+}
+
+#[test]
+fn an_earlier_use_of_the_old_credential_is_told_beside_the_silence() {
+    let lab = Lab::new();
+    let (old, _) = lab.promoted();
+    lab.work(&old.value);
+    lab.advance_minutes(61);
+    let document = lab.run("finish prod --json").expect(0).json();
+    let (verdict, detail) = row(&document, "usage");
+    assert!(verdict == "met" && detail.contains("(last until 2026-03-01T12:01:00Z)"), "{detail}");
+}
+
+#[test]
 fn throttled() {
     blocks("429", |_| error(429, "rate_limit_error", "slow down"));
 }
