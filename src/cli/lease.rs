@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::definition_lease::{Lease, LeaseAcquire, LeaseCommand, LeaseList, LeaseRelease, LeaseRenew};
+use super::runtime;
 use crate::config::{Config, KeySettings, Scope};
 use crate::error::Failure;
 use crate::exit::ExitCode;
@@ -11,12 +12,14 @@ use crate::lease::record::{Holder, Record};
 use crate::rotation::lease::LeaseStanding;
 use crate::rotation::phase::KeyState;
 use crate::secret::Fingerprint;
+use crate::slots::Slots;
 use crate::store::actor::Actor;
+use crate::store::{StateStore, format};
 use crate::ui::Output;
 use crate::ui::lease::{self, Granted, Row};
 use crate::wiring;
 use crate::workflow;
-use crate::workflow::overview;
+use crate::workflow::serve;
 
 pub(super) fn run(context: &Context, arguments: &Lease) -> Result<Output, Failure> {
     let config = context.config(Scope::Text)?;
@@ -52,53 +55,71 @@ fn list(context: &Context, config: &Config, arguments: &LeaseList) -> Result<Out
 
 fn acquire(context: &Context, config: &Config, arguments: &LeaseAcquire) -> Result<Output, Failure> {
     let key = config.key(arguments.key.key.as_deref())?;
-    let mut fingerprint = active(config, key)?;
+    let reader = Reader::of(config, key)?;
+    let mut served = reader.look()?.served?;
     let leases = leases(context, config, &key.name);
     let holder = arguments.holder.clone().unwrap_or_else(|| Actor::of_this_process("lease acquire").user);
-    let mut record = leases.acquire(fingerprint, &holder, arguments.ttl)?;
+    let mut record = leases.acquire(served, &holder, arguments.ttl)?;
     // Whoever made another credential active before the record was there did not see it.
-    loop {
-        let now = match active(config, key) {
+    let active = loop {
+        let (now, active) = match reader.look().and_then(|seen| Ok((seen.served?, seen.active))) {
             Ok(now) => now,
             Err(failure) => {
                 leases.release(&record.id, true)?;
                 return Err(failure);
             }
         };
-        if now == fingerprint {
-            break;
+        if now == served {
+            break active;
         }
-        fingerprint = now;
-        record = leases.move_to(&record.id, fingerprint)?;
-    }
+        served = now;
+        record = leases.move_to(&record.id, served)?;
+    };
     if let Some(until) = record.expires_at() {
         context.ui.note(&format!("held until {until:.0}; before that: `rotate lease renew {}`", record.id));
     }
-    Ok(lease::acquired(&granted(&record, fingerprint)))
+    if served != active {
+        context.surroundings().narrator.warn(&not_at_hand(&key.name, served, active));
+    }
+    Ok(lease::acquired(&granted(&record, active)))
 }
 
 fn renew(context: &Context, config: &Config, arguments: &LeaseRenew) -> Result<Output, Failure> {
     let id = &arguments.id;
     let (key, leases) = find(context, config, id)?;
+    let reader = Reader::of(config, key)?;
     let reread = if arguments.reread { Reread::Yes } else { Reread::No };
-    let mut fingerprint = active(config, key)?;
+    let mut seen = reader.look()?;
     let record = loop {
-        let record = leases.renew(id, arguments.ttl, fingerprint, reread)?;
-        let now = active(config, key)?;
-        if now == fingerprint {
+        let record = leases.renew(id, arguments.ttl, seen.served.as_ref().ok().copied(), reread)?;
+        let now = reader.look()?;
+        let is_same = now.served.as_ref().ok() == seen.served.as_ref().ok();
+        seen = now;
+        if is_same {
             break record;
         }
-        fingerprint = now;
     };
-    let granted = granted(&record, fingerprint);
-    if !granted.is_active {
-        let key = &key.name;
-        context.surroundings().narrator.warn(&format!(
-            "the active credential of `{key}` is {fingerprint} now, and this lease holds back the revocation of {}: \
-             read the key again (`rotate key {key}`) and use only what you read, then run \
-             `rotate lease renew {id} --reread`",
-            record.fingerprint
-        ));
+    let granted = granted(&record, seen.active);
+    let narrator = context.surroundings().narrator;
+    match &seen.served {
+        // The job that holds the lease has its value already.
+        Err(failure) => narrator.warn(&format!(
+            "the lease goes on with {}, but nobody could read the key now: {failure}; {}",
+            record.fingerprint, failure.hint
+        )),
+        Ok(_) if granted.is_active => {}
+        Ok(served) if *served == record.fingerprint => {
+            narrator.warn(&not_at_hand(&key.name, *served, seen.active));
+        }
+        Ok(served) => {
+            let key = &key.name;
+            narrator.warn(&format!(
+                "the active credential of `{key}` is {served} now, and this lease holds back the revocation of {}: \
+                 read the key again (`rotate key {key}`) and use only what you read, then run \
+                 `rotate lease renew {id} --reread`",
+                record.fingerprint
+            ));
+        }
     }
     Ok(lease::renewed(&granted))
 }
@@ -128,34 +149,72 @@ fn find<'a>(
     Err(LeaseError::no_such_lease(id).into())
 }
 
-/// The credential that consumers should use.
-fn active(config: &Config, key: &KeySettings) -> Result<Fingerprint, Failure> {
-    let name = &key.name;
-    let Some(record) = record(config, key)? else {
-        return Err(Failure::new(
-            ExitCode::WrongPhase,
-            format!("`{name}` was never adopted"),
-            format!("record today's live credential first: `rotate adopt {name}`"),
-        ));
-    };
-    if record.state.outage {
-        return Err(Failure::new(
-            ExitCode::Rejected,
-            format!("the active credential of `{name}` was revoked by order"),
-            format!("stage and promote a new one: `rotate stage {name}`"),
-        )
-        .with_status(overview::serving(&record)));
+/// What tells the credential that a reader of the key gets.
+struct Reader<'a> {
+    key: &'a str,
+    store: Box<dyn StateStore>,
+    slots: Box<dyn Slots>,
+}
+
+/// How a key stands for its readers.
+struct Seen {
+    /// What `rotate key` gives here. Not the active one where that is not at hand and the one before is valid.
+    served: Result<Fingerprint, Failure>,
+    active: Fingerprint,
+}
+
+impl<'a> Reader<'a> {
+    fn of(config: &Config, key: &'a KeySettings) -> Result<Self, Failure> {
+        let store = wiring::store(&config.state_directory)?;
+        Ok(Self { key: &key.name, store, slots: wiring::slots(key, &config.state_directory) })
     }
-    Ok(record.state.active().fingerprint)
+
+    /// Reads state and slots as they are now; only where the slots do not give the value is that part of the answer.
+    fn look(&self) -> Result<Seen, Failure> {
+        loop {
+            let record = self.record()?;
+            let read = serve::active(&record, &*self.slots);
+            let value =
+                if self.slots.needs_runtime() { runtime::run(read) } else { pollster::block_on(read) };
+            let served = match value {
+                Ok(value) => Ok(value.fingerprint()),
+                // Between the state and the slot another command may have committed.
+                Err(failure) if failure.exit == ExitCode::State => {
+                    if self.record()?.generation != record.generation {
+                        continue;
+                    }
+                    Err(failure)
+                }
+                Err(failure) => return Err(failure),
+            };
+            return Ok(Seen { served, active: record.state.active().fingerprint });
+        }
+    }
+
+    fn record(&self) -> Result<format::Record, Failure> {
+        let key = self.key;
+        let decoded = workflow::decode_record(&*self.store, key)?.ok_or_else(|| {
+            Failure::new(
+                ExitCode::WrongPhase,
+                format!("`{key}` was never adopted"),
+                format!("record today's live credential first: `rotate adopt {key}`"),
+            )
+        })?;
+        Ok(decoded.record)
+    }
+}
+
+fn not_at_hand(key: &str, served: Fingerprint, active: Fingerprint) -> String {
+    format!(
+        "the active credential of `{key}` is {active}, but its value is not at hand here: `rotate key {key}` gives \
+         {served}, and this lease holds back the revocation of that one; put the value of {active} where \
+         `rotate key {key}` reads it, or run this where it is"
+    )
 }
 
 fn state(config: &Config, key: &KeySettings) -> Result<Option<KeyState>, Failure> {
-    Ok(record(config, key)?.map(|record| record.state))
-}
-
-fn record(config: &Config, key: &KeySettings) -> Result<Option<crate::store::format::Record>, Failure> {
     let store = wiring::store(&config.state_directory)?;
-    Ok(workflow::decode_record(&*store, &key.name)?.map(|decoded| decoded.record))
+    Ok(workflow::decode_record(&*store, &key.name)?.map(|decoded| decoded.record.state))
 }
 
 fn granted(record: &Record, active: Fingerprint) -> Granted {

@@ -1,7 +1,6 @@
 //! Where a job's credential comes from: the active value, held by a lease before it is read.
 
 use std::future::Future;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use tokio::runtime::Runtime;
@@ -43,24 +42,17 @@ pub struct Held {
     /// `None` only under `--fail-open`.
     pub lease: Option<HeldLease>,
     pub fingerprint: Fingerprint,
-    /// What the state says; not the same where the active value is not at hand and the other one is valid.
-    pub active: Fingerprint,
     /// Where the value was, if the state says so.
     pub slot: Option<SlotName>,
 }
 
-/// What was last seen of the state, so that an unchanged file is not read again.
-#[derive(Default)]
-pub(super) struct StateWatch {
-    seen: Option<Identity>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Identity {
-    inode: u64,
-    length: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
+/// When a job is started, as seen from the taking of its lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At once: a wrapper that dies leaves a lease that nobody can judge, and that is worth one write less.
+    AtOnce,
+    /// After something that takes its time: until it is over the lease ends with the wrapper.
+    Later,
 }
 
 impl Source {
@@ -71,16 +63,16 @@ impl Source {
     ///
     /// # Errors
     /// As `rotate key`; and exit 5 where the lease cannot be written.
-    pub fn take(&self, people: &dyn Narrator) -> Result<(Held, Secret), Failure> {
+    pub fn take(&self, start: Start, people: &dyn Narrator) -> Result<(Held, Secret), Failure> {
         let first = match self.record() {
             Err(failure) if self.fail_open && failure.exit == ExitCode::State => {
-                return self.take_last_good(&failure, people);
+                return self.take_last_good(&failure, start, people);
             }
             record => record?,
         };
         let leased = first.state.active().fingerprint;
-        let lease = self.lease(leased, people)?;
-        let mut held = Held { lease, fingerprint: leased, active: leased, slot: None };
+        let lease = self.lease(leased, start, people)?;
+        let mut held = Held { lease, fingerprint: leased, slot: None };
         match self.settle(&mut held) {
             Ok(value) => Ok((held, value)),
             Err(failure) => {
@@ -106,14 +98,13 @@ impl Source {
     fn settle(&self, held: &mut Held) -> Result<Secret, Failure> {
         loop {
             let record = self.record()?;
-            let value = match self.wait_for(serve::active(&record, &*self.slots))? {
+            let value = match self.served(&record) {
                 Ok(value) => value,
                 // Between the state and the slot another command may have committed: then what failed was out of
                 // date.
                 Err(failure) if self.record()?.generation == record.generation => return Err(failure),
                 Err(_) => continue,
             };
-            held.active = record.state.active().fingerprint;
             let fingerprint = value.fingerprint();
             if fingerprint == held.fingerprint {
                 held.slot = record.state.slot_of(fingerprint);
@@ -127,7 +118,12 @@ impl Source {
     }
 
     /// The value that a job got last, where it is still the one in its slot.
-    fn take_last_good(&self, why: &Failure, people: &dyn Narrator) -> Result<(Held, Secret), Failure> {
+    fn take_last_good(
+        &self,
+        why: &Failure,
+        start: Start,
+        people: &dyn Narrator,
+    ) -> Result<(Held, Secret), Failure> {
         let refuse =
             |reason: String| why.clone().because(format!("and there is no last good value: {reason}"));
         let LastGood { slot, fingerprint } = self
@@ -137,8 +133,7 @@ impl Source {
         if self.journal_tells_of_a_revocation(fingerprint) {
             return Err(refuse(format!("{fingerprint} was revoked, or is about to be")));
         }
-        let held =
-            Held { lease: self.lease(fingerprint, people)?, fingerprint, active: fingerprint, slot: None };
+        let held = Held { lease: self.lease(fingerprint, start, people)?, fingerprint, slot: None };
         let read = self.wait_for(self.slots.read(slot));
         let value = match read {
             Ok(Ok(Some(value))) if value.fingerprint() == fingerprint => value,
@@ -170,8 +165,19 @@ impl Source {
         text.lines().any(|line| line.contains(&fingerprint) && tells.iter().any(|word| line.contains(word)))
     }
 
-    fn lease(&self, fingerprint: Fingerprint, people: &dyn Narrator) -> Result<Option<HeldLease>, Failure> {
-        match self.leases.open(fingerprint, &self.program, Some(self.expected_seconds)) {
+    fn lease(
+        &self,
+        fingerprint: Fingerprint,
+        start: Start,
+        people: &dyn Narrator,
+    ) -> Result<Option<HeldLease>, Failure> {
+        let expected = Some(self.expected_seconds);
+        // A question to a network takes its time as well.
+        let opened = match start == Start::AtOnce && !self.slots.needs_runtime() {
+            true => self.leases.open(fingerprint, &self.program, expected),
+            false => self.leases.open_early(fingerprint, &self.program, expected),
+        };
+        match opened {
             Ok(lease) => Ok(Some(lease)),
             Err(error) if self.fail_open => {
                 people.warn(&format!(
@@ -187,7 +193,7 @@ impl Source {
     ///
     /// # Errors
     /// Exit 5 where it cannot be read, 6 where the key was never adopted.
-    fn record(&self) -> Result<Record, Failure> {
+    pub(super) fn record(&self) -> Result<Record, Failure> {
         let store = self.store.as_ref().map_err(Clone::clone)?;
         let decoded = workflow::decode_record(&**store, &self.key)?.ok_or_else(|| {
             Failure::new(
@@ -199,23 +205,12 @@ impl Source {
         Ok(decoded.record)
     }
 
-    /// The active credential where it is not `known` any more; `None` where nothing changed, or the state cannot be
-    /// read just now.
-    pub(super) fn changed(&self, watch: &mut StateWatch, known: Fingerprint) -> Option<Fingerprint> {
-        let path = self.store.as_ref().ok()?.path(&self.key);
-        let metadata = path.metadata().ok()?;
-        let identity = Identity {
-            inode: metadata.ino(),
-            length: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        };
-        if watch.seen == Some(identity) {
-            return None;
-        }
-        let active = self.record().ok()?.state.active().fingerprint;
-        watch.seen = Some(identity);
-        (active != known).then_some(active)
+    /// What a reader of the key gets by this state.
+    ///
+    /// # Errors
+    /// As `rotate key`.
+    pub(super) fn served(&self, record: &Record) -> Result<Secret, Failure> {
+        self.wait_for(serve::active(record, &*self.slots))?
     }
 
     /// Slots that are files or variables answer at once; a runtime would cost more than the read.
@@ -225,6 +220,23 @@ impl Source {
 }
 
 impl Held {
+    /// The next thing is the job's start.
+    ///
+    /// # Errors
+    /// The lease cannot be written: nothing is to be started, but under `--fail-open`.
+    pub(super) fn about_to_start(&mut self, source: &Source, people: &dyn Narrator) -> Result<(), Failure> {
+        match self.lease.as_mut().map_or(Ok(()), HeldLease::about_to_start) {
+            Err(error) if source.fail_open => {
+                people.warn(&format!(
+                    "FAIL-OPEN: the lease does not say that the job starts ({error}); if this process dies now, \
+                     `rotate finish` does not know of the job"
+                ));
+                Ok(())
+            }
+            written => Ok(written?),
+        }
+    }
+
     /// Ends the lease; where the job left processes behind, it is theirs.
     pub(super) fn release(self, left_behind: &[u32], people: &dyn Narrator) {
         let Some(lease) = self.lease else { return };

@@ -2,8 +2,8 @@
 //!
 //! The story: take the active value with a lease on it ([`credential`]), ask the provider where that is wanted
 //! ([`preflight`]), start the program with the value in its environment ([`child`]) and stay with it: pass
-//! signals on ([`signals`]), pass on and look at what it prints ([`output`]), tell it of a promotion ([`run`]). When
-//! it has ended, its exit code is ours, unless it went wrong without saying so ([`verdict`]).
+//! signals on ([`signals`]), pass on and look at what it prints ([`output`]), tell it of a promotion ([`promotion`]).
+//! When it has ended, its exit code is ours, unless it went wrong without saying so ([`verdict`]).
 //!
 //! No thread, no runtime: one loop over a few file descriptors.
 
@@ -14,6 +14,7 @@ mod expected_output;
 mod note;
 mod output;
 mod preflight;
+mod promotion;
 mod run;
 mod signals;
 mod verdict;
@@ -37,7 +38,7 @@ use crate::workflow::ports::Narrator;
 
 pub use auth_failure::usual_patterns;
 pub use child::Program;
-pub use credential::{Held, Source};
+pub use credential::{Held, Source, Start};
 pub use note::Notes;
 pub use output::RELAY;
 pub use preflight::Preflight;
@@ -64,7 +65,7 @@ pub struct Order {
     pub max_runtime: Option<Duration>,
     /// From SIGTERM to SIGKILL.
     pub stop_timeout: Duration,
-    /// A run that takes longer is worth a warning.
+    /// A run that takes longer is worth a warning, unless the job is told of a promotion.
     pub longest_job: Duration,
 }
 
@@ -183,7 +184,8 @@ fn take(
     signals: &mut Signals,
     people: &dyn Narrator,
 ) -> Result<(Held, Secret), Refusal> {
-    let (held, value) = source.take(people)?;
+    let start = if preflight.is_some() { Start::Later } else { Start::AtOnce };
+    let (held, value) = source.take(start, people)?;
     if let Some(preflight) = preflight
         && let Err(refusal) = preflight.check(&value, signals, people)
     {
@@ -200,8 +202,11 @@ fn adopt_orphans() {
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
 }
 
-/// The time of a run feeds the grace floor.
+/// The time of a run feeds the grace floor, unless the job lets go of its credential when it is told.
 fn note(order: &Order, source: &Source, seconds: u64, people: &dyn Narrator) {
+    if order.on_promote != OnPromote::Ignore {
+        return;
+    }
     if seconds > 0
         && let Err(error) = source.leases.note_run(seconds)
     {
@@ -235,7 +240,7 @@ fn next(
     if next.is_some() || *retries_left == 0 || ended.auth_failure.is_none() {
         return next;
     }
-    let (held, value) = match source.take(people) {
+    let (held, value) = match source.take(Start::AtOnce, people) {
         Ok(taken) => taken,
         Err(failure) => {
             people.warn(&format!("the job is not run again: {failure}; {}", failure.hint));

@@ -10,14 +10,18 @@ use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, wait};
 
 use super::auth_failure::Watcher;
 use super::child::End;
-use super::credential::{Held, Source, StateWatch, said};
+use super::credential::{Held, Source, Start, said};
 use super::output::Passage;
+use super::promotion::StateWatch;
 use super::signals::Signals;
 use super::{OnPromote, Order, Refusal};
 use crate::error::Failure;
+use crate::exit::ExitCode;
 use crate::lease::process::descendants_of;
+use crate::rotation::phase::Phase;
 use crate::rotation::stamp::{Stamp, elapsed};
 use crate::secret::{Fingerprint, Secret};
+use crate::store::format::Record;
 use crate::workflow::ports::Narrator;
 use crate::workflow::variables::{Variable, variables};
 
@@ -54,7 +58,8 @@ struct Run<'a> {
     job: Pid,
     passages: Vec<Passage>,
     held: Held,
-    active: Fingerprint,
+    /// The credential that the job was started with, or told of last.
+    told: Fingerprint,
     started: Stamp,
     stopping: Option<Stopping>,
     watch: Option<StateWatch>,
@@ -75,7 +80,7 @@ pub(super) fn run(
 ) -> Result<Ended, Refusal> {
     let mut held = held;
     let started = order.clock.now();
-    let (job, streams) = match begin(order, signals, value) {
+    let (job, streams) = match begin(order, source, people, signals, &mut held, value) {
         Ok(begun) => begun,
         Err(refusal) => {
             held.release(&[], people);
@@ -93,7 +98,7 @@ pub(super) fn run(
         signals,
         job,
         passages: streams.passages,
-        active: held.active,
+        told: held.fingerprint,
         held,
         started,
         stopping: None,
@@ -118,7 +123,14 @@ pub(super) fn run(
 }
 
 /// Starts the process, unless somebody asked for an end meanwhile.
-fn begin(order: &Order, signals: &mut Signals, value: Secret) -> Result<(Pid, Streams), Refusal> {
+fn begin(
+    order: &Order,
+    source: &Source,
+    people: &dyn Narrator,
+    signals: &mut Signals,
+    held: &mut Held,
+    value: Secret,
+) -> Result<(Pid, Streams), Refusal> {
     let variables: Vec<Variable> = variables(order.provider, &value, order.variable.as_deref())?;
     drop(value);
     let (streams, stdout, stderr) = Streams::of(order)
@@ -127,6 +139,7 @@ fn begin(order: &Order, signals: &mut Signals, value: Secret) -> Result<(Pid, St
     if let Some(signal) = signals.take_stop() {
         return Err(Refusal::interrupted(signal));
     }
+    held.about_to_start(source, people)?;
     Ok((order.program.start(&variables, stdout, stderr)?, streams))
 }
 
@@ -178,46 +191,76 @@ impl Run<'_> {
 
     /// `--on-promote`
     fn look_at_state(&mut self) {
+        let (Some(watch), Ok(store)) = (&mut self.watch, &self.source.store) else { return };
+        if self.stopping.is_some() || !watch.is_due(&store.path(&self.source.key)) {
+            return;
+        }
+        // What cannot be read now can perhaps be read later.
+        let Ok(record) = self.source.record() else { return watch.failed() };
+        let followed = self.follow(&record);
         let Some(watch) = &mut self.watch else { return };
-        let Some(active) = self.source.changed(watch, self.active) else { return };
-        self.active = active;
+        let Err(failure) = followed else { return watch.done() };
+        watch.failed();
+        let active = record.state.active().fingerprint;
+        if watch.is_news(active) {
+            self.people.warn(&format!(
+                "{active} is active now, but the job and its lease stay with {}: {failure}; {}; it is tried again",
+                self.held.fingerprint, failure.hint
+            ));
+        }
+    }
+
+    /// Brings the job and its lease to the active credential; nothing to do where they are there.
+    fn follow(&mut self, record: &Record) -> Result<(), Failure> {
+        let active = record.state.active().fingerprint;
+        if active == self.held.fingerprint && active == self.told {
+            return Ok(());
+        }
         match self.order.on_promote {
-            OnPromote::Ignore => {}
-            OnPromote::Signal(signal) => self.tell(signal, active),
-            OnPromote::Restart => self.prepare_restart(),
+            OnPromote::Ignore => Ok(()),
+            // Its targets are written after the switch, and where it reads it finds the old value until then. The state
+            // changes again when they are done.
+            OnPromote::Signal(_) if matches!(record.state.phase, Phase::Promoted { .. }) => Ok(()),
+            OnPromote::Signal(signal) => self.tell(signal, record),
+            OnPromote::Restart => self.prepare_restart(record),
         }
     }
 
     /// The job reads the new value on this signal: from then on it holds the new credential.
-    fn tell(&mut self, signal: Signal, active: Fingerprint) {
-        let _ = kill_process(self.job, signal);
-        self.people.say(&format!("{active} is active now; the job was told by signal {}", signal.as_raw()));
+    fn tell(&mut self, signal: Signal, record: &Record) -> Result<(), Failure> {
+        let active = record.state.active().fingerprint;
+        let served = self.source.served(record)?.fingerprint();
+        if served != active {
+            return Err(not_at_hand(served, &self.source.key));
+        }
+        if self.told != active {
+            let _ = kill_process(self.job, signal);
+            self.told = active;
+            self.people
+                .say(&format!("{active} is active now; the job was told by signal {}", signal.as_raw()));
+        }
         if let Some(lease) = &mut self.held.lease {
-            said(lease.move_to(active), self.people);
+            lease.move_to(active)?;
         }
         self.held.fingerprint = active;
+        Ok(())
     }
 
-    fn prepare_restart(&mut self) {
-        if self.stopping.is_some() {
-            return;
+    /// With what is served, whatever the phase: that is what the job gets, and what its lease is on.
+    fn prepare_restart(&mut self, record: &Record) -> Result<(), Failure> {
+        let served = self.source.served(record)?.fingerprint();
+        if served == self.held.fingerprint {
+            return Err(not_at_hand(served, &self.source.key));
         }
-        match self.source.take(self.people) {
-            Ok((held, value)) if held.fingerprint != self.held.fingerprint => {
-                self.people.say(&format!("{} is active now; the job is restarted with it", held.fingerprint));
-                self.next = Some((held, value));
-                self.stop();
-            }
-            Ok((held, _)) => {
-                held.release(&[], self.people);
-                self.people
-                    .warn("another credential is active now, but its value is not at hand; the job goes on");
-            }
-            Err(failure) => self.people.warn(&format!(
-                "another credential is active now, but the job goes on with the old one: {failure}; {}",
-                failure.hint
-            )),
+        let (held, value) = self.source.take(Start::Later, self.people)?;
+        if held.fingerprint == self.held.fingerprint {
+            held.release(&[], self.people);
+            return Ok(());
         }
+        self.people.say(&format!("{} is active now; the job is restarted with it", held.fingerprint));
+        self.next = Some((held, value));
+        self.stop();
+        Ok(())
     }
 
     /// `--max-runtime`, and the patience with a job that was told to end.
@@ -274,6 +317,11 @@ impl Run<'_> {
             }
         }
     }
+}
+
+fn not_at_hand(served: Fingerprint, key: &str) -> Failure {
+    let message = format!("its value is not at hand here; `rotate key {key}` gives {served}");
+    Failure::new(ExitCode::State, message, "start the job anew where the value is")
 }
 
 /// Waits until a passage can go on or a signal came, and lets those passages go on.

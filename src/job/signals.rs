@@ -11,6 +11,8 @@ use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::{Cause, Origin};
 
+use crate::lease::process::leads_session;
+
 /// Every signal that people, shells and service managers send to a job, and that can be caught.
 const PASSED_ON: &[Signal] = &[
     Signal::HUP,
@@ -56,7 +58,6 @@ pub fn names() -> Vec<&'static str> {
 /// the system does not tell which are ignored (macOS), none counts as ignored.
 pub struct Signals {
     delivery: SignalDelivery<UnixStream, WithOrigin>,
-    leads_session: bool,
     stop: Option<Signal>,
     pause: bool,
 }
@@ -74,7 +75,6 @@ impl Signals {
         let (read, write) = UnixStream::pair()?;
         Ok(Self {
             delivery: SignalDelivery::with_pipe(read, write, WithOrigin::default(), numbers)?,
-            leads_session: rustix::process::getsid(None).is_ok_and(|id| id == rustix::process::getpid()),
             stop: None,
             pause: false,
         })
@@ -105,7 +105,7 @@ impl Signals {
             }
             self.pause |= signal == Signal::TSTP;
             if let Some(job) = job
-                && !has_got_it(&origin, signal, job, self.leads_session)
+                && !has_got_it(&origin, signal, job)
             {
                 // A job that has just ended needs no signal.
                 let _ = kill_process(job, signal);
@@ -131,9 +131,9 @@ impl Signals {
 
 /// Whether the job got the signal without our help: a terminal signals the whole group of processes that it
 /// belongs to, and what the job sends to its group it has sent to itself.
-fn has_got_it(origin: &Origin, signal: Signal, job: Pid, leads_session: bool) -> bool {
+fn has_got_it(origin: &Origin, signal: Signal, job: Pid) -> bool {
     // A terminal that hangs up tells the leader of its session alone.
-    if leads_session && signal == Signal::HUP {
+    if signal == Signal::HUP && leads_session() {
         return false;
     }
     // Linux names the kernel as the cause. Elsewhere a signal without a sender is the kernel's.

@@ -89,8 +89,8 @@ impl LeaseDirectory {
         Ok(leases)
     }
 
-    /// Takes a lease for this process, which is about to start a job. `command` is the program; only its file name
-    /// is kept.
+    /// Takes a lease for this process, which is about to start a job: if it dies now, nobody can tell whether it did.
+    /// `command` is the program; only its file name is kept.
     ///
     /// Write it before the credential's value is read, and look at the state once more after it.
     ///
@@ -102,12 +102,36 @@ impl LeaseDirectory {
         command: &str,
         expected_seconds: Option<u64>,
     ) -> Result<HeldLease, LeaseError> {
+        self.take(fingerprint, command, expected_seconds, true)
+    }
+
+    /// The same where something that takes its time comes before the job: until [`HeldLease::about_to_start`] the
+    /// lease ends with this process.
+    ///
+    /// # Errors
+    /// As [`LeaseDirectory::open`].
+    pub fn open_early(
+        &self,
+        fingerprint: Fingerprint,
+        command: &str,
+        expected_seconds: Option<u64>,
+    ) -> Result<HeldLease, LeaseError> {
+        self.take(fingerprint, command, expected_seconds, false)
+    }
+
+    fn take(
+        &self,
+        fingerprint: Fingerprint,
+        command: &str,
+        expected_seconds: Option<u64>,
+        is_starting: bool,
+    ) -> Result<HeldLease, LeaseError> {
         let now = self.clock.now();
         let program = Path::new(command).file_name().map(|name| name.to_string_lossy().into_owned());
         let holder = Holder::Process {
             command: printable(&program.unwrap_or_default()),
             members: vec![Member::of(std::process::id())],
-            is_starting: true,
+            is_starting,
             expected_end: expected_seconds.map(|seconds| plus_seconds(now.wall, seconds)),
         };
         Ok(HeldLease::new(self.clone(), self.add(fingerprint, holder, now)?))
@@ -145,9 +169,10 @@ impl LeaseDirectory {
 
     /// Gives a bearer its time anew, from now on; another time where one is given.
     ///
-    /// Where `active` is not the lease's own credential, the record remembers that this renewal named it to the
-    /// bearer. Only a later renewal with [`Reread::Yes`] moves the lease, and only to what was named: a bearer that
-    /// read the key before it was told may have read the old value.
+    /// `served` is what a reader of the key gets now; `None` where it gets nothing. Where it is not the lease's own
+    /// credential, the record remembers that this renewal named it to the bearer. Only a later renewal with
+    /// [`Reread::Yes`] moves the lease, and only to what was named: a bearer that read the key before it was told may
+    /// have read the old value.
     ///
     /// # Errors
     /// The lease is over, was never there, or belongs to a process.
@@ -155,7 +180,7 @@ impl LeaseDirectory {
         &self,
         id: &str,
         ttl_seconds: Option<u64>,
-        active: Fingerprint,
+        served: Option<Fingerprint>,
         reread: Reread,
     ) -> Result<Record, LeaseError> {
         let _lock = self.lock_for(id)?;
@@ -166,10 +191,10 @@ impl LeaseDirectory {
         };
         *renewed_at = now;
         *ttl = ttl_seconds.unwrap_or(*ttl);
-        if reread == Reread::Yes && *told == Some(active) {
-            record.fingerprint = active;
+        if let Some(served) = served.filter(|_| reread == Reread::Yes && *told == served) {
+            record.fingerprint = served;
         }
-        *told = (record.fingerprint != active).then_some(active);
+        *told = served.filter(|served| *served != record.fingerprint);
         self.files.replace(&record)?;
         Ok(record)
     }

@@ -180,9 +180,14 @@ impl Files {
     }
 
     fn put(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-        let written = self
-            .temporary(bytes)
-            .and_then(|temporary| temporary.persist(path).map_err(|error| error.error).map(|_| ()));
+        let written = self.temporary(bytes).and_then(|temporary| {
+            if exchange(temporary.path(), path) {
+                // With what was there before; where it stays, nobody reads it.
+                drop(temporary);
+                return Ok(());
+            }
+            temporary.persist(path).map_err(|error| error.error).map(|_| ())
+        });
         written.map_err(|source| self.failed("cannot write", path, source))
     }
 
@@ -196,6 +201,21 @@ impl Files {
     fn failed(&self, what: &'static str, path: &Path, source: io::Error) -> StoreError {
         StoreError::Io { what, path: path.to_owned(), source }
     }
+}
+
+/// Swaps two files in one step, where both are there and the system knows how; otherwise nothing is done.
+///
+/// A rename over a file that is there makes ext4 write the new one out at once (ext4(5), `auto_da_alloc`), and its
+/// removal a moment later waits for the disk. A swap does not.
+#[cfg(target_os = "linux")]
+fn exchange(one: &Path, other: &Path) -> bool {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn exchange(_one: &Path, _other: &Path) -> bool {
+    false
 }
 
 /// A record has no map whose keys are not text: it can always be written.

@@ -32,6 +32,17 @@ impl HeldLease {
         self.record.fingerprint
     }
 
+    /// Records that the job is about to be started, where the record does not say so yet.
+    ///
+    /// # Errors
+    /// The record could not be written: start nothing, for it would not outlive this process.
+    pub fn about_to_start(&mut self) -> Result<(), LeaseError> {
+        if matches!(self.record.holder, Holder::Process { is_starting: true, .. }) {
+            return Ok(());
+        }
+        self.change(|_, is_starting| *is_starting = true)
+    }
+
     /// Records the job's process. After this the lease lasts as long as this process or the job lives.
     ///
     /// Call it as soon as the job was started, while it cannot have been waited for: then its id is its own.

@@ -9,7 +9,7 @@ mod linux;
 use serde::{Deserialize, Serialize};
 
 #[cfg(target_os = "linux")]
-use self::linux::{descendants, sight, start_ticks};
+use self::linux::{descendants, leads_session_here, sight, start_ticks};
 
 /// One process that holds a lease.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,11 @@ pub fn descendants_of(pid: u32) -> Vec<u32> {
     descendants(pid)
 }
 
+/// Whether this process leads its session (setsid(2)), and so is the one that a terminal's end is told to.
+pub fn leads_session() -> bool {
+    leads_session_here()
+}
+
 /// By the kernel's answer to a signal that is none (kill(2), signal 0).
 fn by_signal(pid: u32) -> Sighting {
     use rustix::io::Errno;
@@ -64,6 +69,13 @@ fn by_signal(pid: u32) -> Sighting {
 #[cfg(not(target_os = "linux"))]
 fn start_ticks(_pid: u32) -> Option<u64> {
     None
+}
+
+/// Not on Linux, where the leader may be outside the process id namespace and then has the id 0, which this call
+/// does not expect.
+#[cfg(not(target_os = "linux"))]
+fn leads_session_here() -> bool {
+    rustix::process::getsid(None).is_ok_and(|id| id == rustix::process::getpid())
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -154,7 +154,8 @@ fn a_race_of_everything_leaves_a_state_that_one_command_can_end() {
             commands.rotate_left(round);
             let ran = race(&lab, &[commands.clone(), commands].concat());
             assert!(codes(&ran).iter().all(|code| [0, 4, 6, 10].contains(code)), "{ran:#?}");
-            assert!(codes(&ran).contains(&0), "nobody won: {ran:#?}");
+            // Without waiting, those who get the lock may all be those whom the phase refuses.
+            assert!(!waits || codes(&ran).contains(&0), "nobody won: {ran:#?}");
             assert_nothing_lost(&lab);
             let next = lab.status("prod")["next"].as_str().unwrap().to_owned();
             let next = match next.strip_prefix("rotate ").unwrap() {

@@ -29,6 +29,18 @@ pub(super) fn start_ticks(pid: u32) -> Option<u64> {
     Some(stat_of(pid).ok()??.start_ticks)
 }
 
+/// Both ids as the mounted /proc counts them, whichever namespace that is of: field 1 and field 6.
+pub(super) fn leads_session_here() -> bool {
+    std::fs::read("/proc/self/stat").is_ok_and(|text| leads_session(&text) == Some(true))
+}
+
+fn leads_session(text: &[u8]) -> Option<bool> {
+    let own = text.split(|byte| *byte == b' ').next()?;
+    let after_name = text.iter().rposition(|byte| *byte == b')')? + 1;
+    let session = text[after_name..].split(|byte| *byte == b' ').nth(4)?;
+    Some(own == session)
+}
+
 /// `None` where the text is not what proc_pid_stat(5) says.
 fn stat_of(pid: u32) -> io::Result<Option<Stat>> {
     if !counts_as_we_do() {
@@ -122,6 +134,19 @@ mod tests {
                 has_ended,
                 "{state}"
             );
+        }
+    }
+
+    #[test]
+    fn a_leader_has_its_session_named_after_it() {
+        for (text, leads) in [
+            ("42 (a) 7) S 1 42 42 0 -1", Some(true)),
+            ("42 (sh) S 1 42 7 0 -1", Some(false)),
+            ("42 (sh) S 1 42 0 0 -1", Some(false)),
+            ("42 (sh) S 1", None),
+            ("", None),
+        ] {
+            assert_eq!(leads_session(text.as_bytes()), leads, "{text}");
         }
     }
 

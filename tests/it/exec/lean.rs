@@ -11,18 +11,50 @@ const ONCE: &str = "clone,clone3,fork,vfork,socketpair";
 
 /// The system calls of one run by name.
 fn calls(lab: &Lab, words: &[&str]) -> Vec<String> {
+    let trace = trace(lab, words, &["-e", &format!("trace={HEAVY},{ONCE}")]);
+    let names = trace.lines().filter_map(|line| line.split_once(' ')?.1.trim_start().split_once('('));
+    names.map(|(name, _)| name.to_owned()).filter(|name| !name.starts_with('<')).collect()
+}
+
+fn trace(lab: &Lab, words: &[&str], more: &[&str]) -> String {
     let rotate = lab.command(words);
     let trace = lab.path("trace");
     let mut strace = std::process::Command::new("strace");
-    strace.args(["-f", "-qq", "-e", "signal=none", "-e", &format!("trace={HEAVY},{ONCE}"), "-o"]).arg(&trace);
+    strace.args(["-f", "-qq", "-e", "signal=none"]).args(more).arg("-o").arg(&trace);
     strace.arg(rotate.get_program()).args(rotate.get_args());
     strace.current_dir(lab.path(".")).env_clear().stdin(Stdio::null());
     strace.envs(rotate.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let ran = strace.output().expect("strace runs (./scripts/test installs it)");
     assert!(ran.status.success(), "{words:?}: {}", String::from_utf8_lossy(&ran.stderr));
-    let trace = std::fs::read_to_string(trace).unwrap();
-    let names = trace.lines().filter_map(|line| line.split_once(' ')?.1.trim_start().split_once('('));
-    names.map(|(name, _)| name.to_owned()).filter(|name| !name.starts_with('<')).collect()
+    std::fs::read_to_string(trace).unwrap()
+}
+
+/// ext4 writes at once what is renamed over another file, and whoever removes it then waits for the disk.
+#[test]
+fn nothing_is_renamed_over_another_file() {
+    let lab = Lab::new();
+    lab.adopted();
+    let job = &["exec", "prod", "--", "true"];
+    // The first one leaves a note behind.
+    trace(&lab, job, &[]);
+    let renames = trace(&lab, job, &["-e", "trace=rename,renameat,renameat2"]);
+    let kinds: Vec<_> =
+        renames.lines().filter_map(|line| Some(line.rsplit_once(", ")?.1.split_once(')')?.0)).collect();
+    assert_eq!(kinds, ["RENAME_NOREPLACE", "RENAME_EXCHANGE"], "{renames}");
+}
+
+#[test]
+fn a_system_that_cannot_exchange_files_replaces_them() {
+    let lab = Lab::new();
+    lab.adopted();
+    let look = "until grep -q '\"is_starting\":false' state/leases/prod/*.json; do sleep 0.02; done";
+    let job = ["exec", "prod", "--", "timeout", "20", "sh", "-c", look];
+    for error in ["ENOSYS", "EINVAL"] {
+        trace(&lab, &job, &["-e", "trace=renameat2", "-e", &format!("inject=renameat2:error={error}")]);
+        let left = std::fs::read_dir(lab.path("state/leases/prod")).unwrap().flatten();
+        let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
+        assert_eq!(left, ["last-good"], "{error}");
+    }
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::lab::{Lab, Ran};
+use crate::lab::moto::Moto;
+use crate::lab::{ConsoleKey, Lab, Ran};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -118,6 +119,20 @@ pub fn exec(lab: &Lab, options: &str, script: &str) -> Command {
     command.current_dir(lab.path("")).env_clear();
     command.envs(rotate.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command
+}
+
+/// A lab whose key `prod` was adopted and has its slots in this secret: reading them takes a network.
+pub fn with_slots_in(secret: &str) -> (Lab, ConsoleKey) {
+    let mut lab = Lab::new();
+    lab.use_aws(&Moto::get().url());
+    let slots = format!(
+        "probe_attempts = 1\nslots = {{ type = \"aws-secrets-manager\", secret_id = \"{secret}\", refresh = \"5m\" }}"
+    );
+    lab.configure(&lab.key_with("prod", &slots, &[]));
+    let old = lab.console_key("old");
+    Moto::get().create(secret, &old.value);
+    lab.run("adopt prod --from file:old.key").expect(0);
+    (lab, old)
 }
 
 /// Runs a job of `prod` to its end.

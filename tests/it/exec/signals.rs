@@ -186,3 +186,24 @@ fn a_job_that_is_stopped_by_itself_does_not_stop_us() {
     send(job, Signal::CONT);
     running.ends().expect(6);
 }
+
+#[test]
+fn in_a_process_id_namespace_whose_session_began_outside_it_runs_as_anywhere() {
+    let lab = Lab::new();
+    lab.adopted();
+    let rotate =
+        lab.command(&["exec", "prod", "--", "sh", "-c", "cat /proc/self/stat; kill -HUP $PPID; exit 7"]);
+    let mut unshare = std::process::Command::new("unshare");
+    unshare.args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]);
+    unshare.arg(rotate.get_program()).args(rotate.get_args());
+    unshare.current_dir(lab.path(".")).env_clear();
+    unshare.envs(rotate.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ran = lab.finish_command(unshare.stdin(std::process::Stdio::null()));
+    if ran.stderr.contains("unshare") {
+        eprintln!("this machine gives nobody a namespace: {}", ran.stderr);
+        return;
+    }
+    let ran = ran.expect(7);
+    let fields: Vec<&str> = ran.stdout.rsplit_once(") ").unwrap().1.split(' ').collect();
+    assert_eq!(fields[3], "0", "its session is one of inside: {}", ran.stdout);
+}

@@ -226,11 +226,91 @@ fn what_was_told_before_another_change_counts_no_more() {
     let id = acquired(&lab, "");
     let [first, second] = [b"first", b"other"].map(|value| rotate::secret::Fingerprint::of(value));
     let leases = leases(&lab);
-    let renew = |active, reread| leases.renew(&id, None, active, reread).unwrap().fingerprint;
+    let renew = |active, reread| leases.renew(&id, None, Some(active), reread).unwrap().fingerprint;
     let own = renew(first, Reread::No);
     assert_eq!(renew(second, Reread::Yes), own, "the bearer was told of another one");
     assert_eq!(renew(second, Reread::Yes), second);
     assert_eq!(renew(first, Reread::Yes), second, "nothing was told since");
+}
+
+/// A lab with slots in variables, where `old` is retiring and `new` active, and their values; only `old` is at hand.
+fn with_an_old_environment() -> (Lab, crate::lab::ConsoleKey, crate::lab::ConsoleKey) {
+    let mut lab = Lab::new();
+    lab.configure(&lab.key_with("prod", "slots = { type = \"env\" }", &[]));
+    let (old, new) = (lab.console_key("old"), lab.console_key("new"));
+    lab.set("PROD_PRIMARY", &old.value);
+    lab.set("PROD_SECONDARY", &new.value);
+    for command in ["adopt", "stage", "promote"] {
+        lab.run(&format!("{command} prod")).expect(0);
+    }
+    lab.unset("PROD_SECONDARY");
+    (lab, old, new)
+}
+
+#[test]
+fn a_lease_is_on_what_a_reader_gets_here() {
+    let (mut lab, old, new) = with_an_old_environment();
+    assert_eq!(lab.run("key prod").expect(0).stdout.trim(), old.value);
+    let ran = lab.run("lease acquire prod --json").expect(0).without_secrets();
+    assert!(ran.stderr.contains("not at hand") && ran.stderr.contains(&new.fingerprint()), "{ran:?}");
+    let document = ran.json();
+    assert_eq!(
+        (&document["fingerprint"], &document["is_active"], &document["active_fingerprint"]),
+        (&json!(old.fingerprint()), &json!(false), &json!(new.fingerprint()))
+    );
+    let id = document["id"].as_str().unwrap().to_owned();
+    // However often it reads the key here, it gets the old value.
+    for more in ["", "--reread", "--reread"] {
+        let ran = lab.run(&format!("lease renew {id} --json {more}")).expect(0).without_secrets();
+        assert_eq!(ran.json()["fingerprint"], json!(old.fingerprint()), "{more}");
+        assert!(ran.stderr.contains("not at hand"), "{ran:?}");
+        assert_eq!(only(&lab)["role"], "retiring");
+    }
+    // Where the new value is, it is told first, and moves after it has read.
+    lab.set("PROD_SECONDARY", &new.value);
+    for (is_active, on) in [(false, &old), (true, &new)] {
+        let document = lab.run(&format!("lease renew {id} --json --reread")).expect(0).json();
+        assert_eq!(
+            (&document["is_active"], &document["fingerprint"]),
+            (&json!(is_active), &json!(on.fingerprint()))
+        );
+    }
+}
+
+#[test]
+fn a_lease_is_renewed_though_the_key_cannot_be_read_just_now() {
+    let lab = Lab::new();
+    let old = lab.adopted();
+    let id = acquired(&lab, "--ttl 60s");
+    std::fs::rename(lab.path("state/slots"), lab.path("aside")).unwrap();
+    lab.clock.advance(Duration::from_secs(50));
+    for more in ["", "--reread"] {
+        let ran = lab.run(&format!("lease renew {id} --json {more}")).expect(0).without_secrets();
+        assert!(ran.stderr.contains("not at hand"), "{ran:?}");
+        assert_eq!(ran.json()["fingerprint"], json!(old.fingerprint()));
+    }
+    lab.clock.advance(Duration::from_secs(50));
+    assert_eq!(only(&lab)["standing"], "held");
+    // What nobody could read is not leased.
+    lab.refused("lease acquire", 5).says(&["not at hand"]);
+    assert_eq!(records(&lab).len(), 1);
+}
+
+#[test]
+fn where_slots_take_a_network_a_lease_is_on_what_they_hold() {
+    let (lab, old) = crate::exec::running::with_slots_in("leased");
+    let new = lab.console_key("new");
+    lab.run("stage prod --from file:new.key").expect(0);
+    let id = acquired(&lab, "");
+    assert_eq!(only(&lab)["fingerprint"], json!(old.fingerprint()));
+    lab.run("promote prod").expect(0);
+    for (on, role) in [(&old, "retiring"), (&new, "active")] {
+        lab.run(&format!("lease renew {id} --reread")).expect(0).without_secrets();
+        assert_eq!(
+            (&only(&lab)["fingerprint"], &only(&lab)["role"]),
+            (&json!(on.fingerprint()), &json!(role))
+        );
+    }
 }
 
 #[test]

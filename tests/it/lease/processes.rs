@@ -197,6 +197,25 @@ fn a_holder_writes_down_what_happens_to_its_job() {
 }
 
 #[test]
+fn a_lease_that_is_early_is_not_in_doubt_until_the_job_is_about_to_start() {
+    let lab = Lab::new();
+    let mut held = leases(&lab).open_early(fingerprint(), "job", None).unwrap();
+    let record = path(held.id());
+    assert!(lab.read(&record).contains("\"is_starting\":false"));
+    held.about_to_start().unwrap();
+    let before = lab.read(&record);
+    assert!(before.contains("\"is_starting\":true"));
+    // It says so already: nothing is written, even where nothing could be.
+    std::fs::rename(lab.path("state/leases"), lab.path("aside")).unwrap();
+    held.about_to_start().unwrap();
+    std::fs::rename(lab.path("aside"), lab.path("state/leases")).unwrap();
+    assert_eq!(lab.read(&record), before);
+    held.end().unwrap();
+    let left: Vec<_> = std::fs::read_dir(lab.path("state/leases/prod")).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
 fn a_lease_is_left_to_those_who_live_and_to_nobody_else() {
     let lab = Lab::new();
     let mut job = Job::start();

@@ -99,7 +99,7 @@ fn of_a_renewal_and_a_sweep_that_race_one_wins_whole() {
         let (renewed, swept) = std::thread::scope(|scope| {
             let renewal = scope.spawn(|| {
                 start.wait();
-                directory(&lab).renew(&id, Some(6000), fingerprint(), Reread::No).is_ok()
+                directory(&lab).renew(&id, Some(6000), Some(fingerprint()), Reread::No).is_ok()
             });
             start.wait();
             let left = directory(&lab).list(&later).unwrap();
