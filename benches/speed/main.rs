@@ -3,9 +3,13 @@
 //! Every promise is a ratio of two things measured side by side, round by round, and a row's figure is
 //! the median of its rounds: a machine that slows down for a while slows both sides of a ratio.
 
+mod aws;
 mod commit;
+mod exec;
 mod lab;
+mod moto;
 mod page;
+mod peers;
 mod quiet;
 mod sandbox;
 mod start;
@@ -45,8 +49,10 @@ fn main() -> ExitCode {
     let load_before = page::load();
     let labs = lab::Labs::new();
     let mut goals: Vec<Row> = start::measure(&labs, &effort);
+    goals.extend(exec::measure(&labs, &effort));
     goals.push(commit::measure(&labs, &effort));
     goals.push(sandbox::measure(&effort).row());
+    goals.extend(aws::measure(&labs, &effort));
     page::write(&goals, &load_before);
     if goals.iter().all(Row::is_met) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -15,7 +15,7 @@ const HELLO: &str = "fn main() { println!(\"hello\"); }\n";
 type Round = Vec<f64>;
 
 pub fn measure(labs: &Labs, effort: &Effort) -> Vec<Row> {
-    let hello = compile_hello(&labs.scratch("hello"));
+    let hello = compile(&labs.scratch("hello"), "hello", HELLO);
     let rotate = |arguments: &str| format!("{} {arguments}", *ROTATE);
     let one = [hello.clone(), rotate("--version"), rotate("key"), rotate("status")];
     let of_many = format!("key {}", lab::key(MANY / 2));
@@ -24,9 +24,9 @@ pub fn measure(labs: &Labs, effort: &Effort) -> Vec<Row> {
     for round in 1..=effort.rounds {
         eprintln!("starts: round {round} of {}", effort.rounds);
         effort.patience.wait();
-        ones.push(hyperfine(&labs.one(), &one, effort));
+        ones.push(hyperfine(&labs.one(), &one, effort.runs_a_round, &[]));
         effort.patience.wait();
-        manys.push(hyperfine(&labs.many(), &many, effort));
+        manys.push(hyperfine(&labs.many(), &many, effort.runs_a_round, &[]));
     }
     let status = format!("`rotate status`, {MANY} keys");
     vec![
@@ -41,7 +41,7 @@ pub fn measure(labs: &Labs, effort: &Effort) -> Vec<Row> {
     ]
 }
 
-fn row(what: &str, rounds: &[Round], index: usize, against: &str, base: usize, goal: Option<f64>) -> Row {
+pub fn row(what: &str, rounds: &[Round], index: usize, against: &str, base: usize, goal: Option<f64>) -> Row {
     Row {
         what: what.to_owned(),
         measured: milliseconds(rounds, index),
@@ -57,10 +57,11 @@ fn milliseconds(rounds: &[Round], index: usize) -> String {
     format!("{:.2} ms", 1000.0 * median(rounds.iter().map(|round| round[index]).collect()))
 }
 
-fn compile_hello(directory: &Path) -> String {
-    let source = directory.join("hello.rs");
-    let binary = directory.join("hello");
-    std::fs::write(&source, HELLO).expect("hello.rs");
+/// Compiles a program as a release is; its path.
+pub fn compile(directory: &Path, name: &str, text: &str) -> String {
+    let source = directory.join(format!("{name}.rs"));
+    let binary = directory.join(name);
+    std::fs::write(&source, text).expect("the program's source");
     let rustc = Command::new("rustc")
         .args(["--edition", "2024", "-C", "opt-level=3", "-C", "strip=symbols", "-o"])
         .args([&binary, &source])
@@ -70,11 +71,13 @@ fn compile_hello(directory: &Path) -> String {
     binary.display().to_string()
 }
 
-fn hyperfine(directory: &Path, commands: &[String], effort: &Effort) -> Round {
+/// One round of so many runs of each command.
+pub fn hyperfine(directory: &Path, commands: &[String], runs: u32, environment: &[(&str, String)]) -> Round {
     let export = directory.join("hyperfine.json");
     let hyperfine = lab::command("hyperfine", directory)
-        .args(["--shell=none", "--style=none", "--warmup=20", "--output=null"])
-        .arg(format!("--runs={}", effort.runs_a_round))
+        .args(["--shell=none", "--style=none", "--output=null"])
+        .args([format!("--warmup={}", 1 + runs / 15), format!("--runs={runs}")])
+        .envs(environment.iter().map(|(name, value)| (*name, value)))
         .arg("--export-json")
         .arg(&export)
         .args(commands)
