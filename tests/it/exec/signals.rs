@@ -1,10 +1,11 @@
 //! Signals, the terminal and its keys.
 
+use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
 use rustix::process::Signal;
 
-use super::running::{Running, leases, send, until, until_no_lease};
+use super::running::{Running, exec, leases, send, until, until_no_lease};
 use crate::lab::Lab;
 use crate::terminal::pty::Session;
 
@@ -158,8 +159,10 @@ fn ctrl_z_stops_us_with_the_job_and_the_shell_wakes_both() {
 fn a_pause_that_somebody_sends_us_pauses_the_job() {
     let lab = Lab::new();
     lab.adopted();
-    let mut running =
-        Running::start(&lab, "", "echo $$ > job.pid; while ! test -s end; do sleep 0.02; done; exit 6");
+    let mut command = exec(&lab, "", "echo $$ > job.pid; while ! test -s end; do sleep 0.02; done; exit 6");
+    // In a group of its own, whose parent can set it going again: without one SIGTSTP stops nobody (setpgid(2),
+    // orphaned process groups), and the tests may run in such a group.
+    let mut running = Running::start_command(&lab, command.process_group(0));
     running.until_file("job.pid", "\n");
     let job: u32 = lab.read("job.pid").trim().parse().unwrap();
     let state = |process: u32| {
