@@ -10,17 +10,15 @@ use zeroize::Zeroizing;
 use super::context::Context;
 use super::definition::{Key, SlotChoice};
 use super::runtime;
-use crate::config::{KeySettings, Scope};
+use crate::config::Scope;
 use crate::error::Failure;
 use crate::exit::ExitCode;
 use crate::rotation::credential::SlotName;
 use crate::secret::Secret;
 use crate::slots::Slots;
-use crate::store::StateStore;
 use crate::store::format::Record;
 use crate::ui::{Output, write_stdout};
 use crate::wiring;
-use crate::workflow;
 use crate::workflow::serve;
 
 pub(super) fn run(context: &Context, arguments: &Key) -> Result<Output, Failure> {
@@ -36,37 +34,17 @@ pub(super) fn run(context: &Context, arguments: &Key) -> Result<Output, Failure>
     format::check(arguments, context.ui.json, key)?;
     let store = wiring::store(&config.state_directory)?;
     let slots = wiring::slots(key, &config.state_directory);
-    let mut record = load(&*store, key)?;
-    let value = loop {
-        let read = read(&record, arguments.slot, &*slots);
-        // Without a network there is nothing to wait for, and starting a runtime would cost more than the read.
-        let value = if slots.needs_runtime() { runtime::run(read) } else { pollster::block_on(read) };
-        let Err(failure) = value else { break value? };
-        // Between the state and the slot another command may have committed: what failed was out of date.
-        let now = load(&*store, key)?;
-        if now.generation == record.generation {
-            return Err(failure);
-        }
-        record = now;
-    };
+    let (_, value) = serve::settled(&*store, &key.name, |record| {
+        runtime::read(&*slots, read(record, arguments.slot, &*slots))
+    })?;
+    let value = value?;
     let text = if context.ui.json {
-        document(&record.key, &value)
+        document(&key.name, &value)
     } else {
         format::render(arguments, key, &value, &*context.clock)?
     };
     write_stdout(&text)?;
     Ok(Output::default())
-}
-
-fn load(store: &dyn StateStore, key: &KeySettings) -> Result<Record, Failure> {
-    let decoded = workflow::decode_record(store, &key.name)?.ok_or_else(|| {
-        Failure::new(
-            ExitCode::WrongPhase,
-            format!("`{}` was never adopted", key.name),
-            format!("record today's live credential first: `rotate adopt {}`", key.name),
-        )
-    })?;
-    Ok(decoded.record)
 }
 
 async fn read(record: &Record, choice: SlotChoice, slots: &dyn Slots) -> Result<Secret, Failure> {

@@ -13,8 +13,8 @@ use crate::rotation::lease::LeaseStanding;
 use crate::rotation::phase::KeyState;
 use crate::secret::Fingerprint;
 use crate::slots::Slots;
+use crate::store::StateStore;
 use crate::store::actor::Actor;
-use crate::store::{StateStore, format};
 use crate::ui::Output;
 use crate::ui::lease::{self, Granted, Row};
 use crate::wiring;
@@ -171,36 +171,14 @@ impl<'a> Reader<'a> {
 
     /// Reads state and slots as they are now; only where the slots do not give the value is that part of the answer.
     fn look(&self) -> Result<Seen, Failure> {
-        loop {
-            let record = self.record()?;
-            let read = serve::active(&record, &*self.slots);
-            let value =
-                if self.slots.needs_runtime() { runtime::run(read) } else { pollster::block_on(read) };
-            let served = match value {
-                Ok(value) => Ok(value.fingerprint()),
-                // Between the state and the slot another command may have committed.
-                Err(failure) if failure.exit == ExitCode::State => {
-                    if self.record()?.generation != record.generation {
-                        continue;
-                    }
-                    Err(failure)
-                }
-                Err(failure) => return Err(failure),
-            };
-            return Ok(Seen { served, active: record.state.active().fingerprint });
-        }
-    }
-
-    fn record(&self) -> Result<format::Record, Failure> {
-        let key = self.key;
-        let decoded = workflow::decode_record(&*self.store, key)?.ok_or_else(|| {
-            Failure::new(
-                ExitCode::WrongPhase,
-                format!("`{key}` was never adopted"),
-                format!("record today's live credential first: `rotate adopt {key}`"),
-            )
+        let (record, value) = serve::settled(&*self.store, self.key, |record| {
+            runtime::read(&*self.slots, serve::active(record, &*self.slots))
         })?;
-        Ok(decoded.record)
+        let served = match value {
+            Err(failure) if failure.exit != ExitCode::State => return Err(failure),
+            value => value.map(|value| value.fingerprint()),
+        };
+        Ok(Seen { served, active: record.state.active().fingerprint })
     }
 }
 

@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::Failure;
 use crate::exit::ExitCode;
+use crate::slots::Slots;
 
 /// Runs a command on the current-thread runtime until it ends or a signal asks to stop.
 ///
@@ -23,6 +24,17 @@ pub(super) fn run<T>(command: impl Future<Output = Result<T, Failure>>) -> Resul
             result = command => result,
         }
     })
+}
+
+/// Runs a read of slots. Those that are files or variables answer at once, and a runtime would cost more than the read.
+///
+/// # Errors
+/// The read's own, or exit 130.
+pub(super) fn read<T>(
+    slots: &dyn Slots,
+    read: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    if slots.needs_runtime() { run(read) } else { pollster::block_on(read) }
 }
 
 fn start() -> Result<Runtime, Failure> {

@@ -16,7 +16,6 @@ use crate::secret::{Fingerprint, Secret};
 use crate::slots::Slots;
 use crate::store::format::Record;
 use crate::store::{StateStore, safety};
-use crate::workflow;
 use crate::workflow::ports::Narrator;
 use crate::workflow::serve;
 
@@ -97,14 +96,8 @@ impl Source {
     /// Moves the lease until it is on the very value that the state, read after it was written, says to use.
     fn settle(&self, held: &mut Held) -> Result<Secret, Failure> {
         loop {
-            let record = self.record()?;
-            let value = match self.served(&record) {
-                Ok(value) => value,
-                // Between the state and the slot another command may have committed: then what failed was out of
-                // date.
-                Err(failure) if self.record()?.generation == record.generation => return Err(failure),
-                Err(_) => continue,
-            };
+            let (record, value) = serve::settled(self.store()?, &self.key, |record| self.served(record))?;
+            let value = value?;
             let fingerprint = value.fingerprint();
             if fingerprint == held.fingerprint {
                 held.slot = record.state.slot_of(fingerprint);
@@ -194,15 +187,14 @@ impl Source {
     /// # Errors
     /// Exit 5 where it cannot be read, 6 where the key was never adopted.
     pub(super) fn record(&self) -> Result<Record, Failure> {
-        let store = self.store.as_ref().map_err(Clone::clone)?;
-        let decoded = workflow::decode_record(&**store, &self.key)?.ok_or_else(|| {
-            Failure::new(
-                ExitCode::WrongPhase,
-                format!("`{}` was never adopted", self.key),
-                format!("record today's live credential first: `rotate adopt {}`", self.key),
-            )
-        })?;
-        Ok(decoded.record)
+        serve::record(self.store()?, &self.key)
+    }
+
+    fn store(&self) -> Result<&dyn StateStore, Failure> {
+        match &self.store {
+            Ok(store) => Ok(&**store),
+            Err(failure) => Err(failure.clone()),
+        }
     }
 
     /// What a reader of the key gets by this state.

@@ -1,12 +1,53 @@
 //! `rotate key`: the value that a consumer should use. Takes no lock and changes nothing.
 
+use super::locked_state::decode_record;
 use crate::error::Failure;
 use crate::exit::ExitCode;
 use crate::rotation::credential::{Credential, SlotName};
 use crate::rotation::phase::KeyState;
 use crate::secret::Secret;
 use crate::slots::Slots;
+use crate::store::StateStore;
 use crate::store::format::Record;
+
+/// The record of a key as it is now.
+///
+/// # Errors
+/// Exit 5 where it cannot be read, 6 where the key was never adopted.
+pub fn record(store: &dyn StateStore, key: &str) -> Result<Record, Failure> {
+    let decoded = decode_record(store, key)?.ok_or_else(|| {
+        Failure::new(
+            ExitCode::WrongPhase,
+            format!("`{key}` was never adopted"),
+            format!("record today's live credential first: `rotate adopt {key}`"),
+        )
+    })?;
+    Ok(decoded.record)
+}
+
+/// What `read` gives by the record of a key, and that record. Between the state and a slot another command may commit:
+/// a read that failed by a record that is out of date is done again.
+///
+/// # Errors
+/// As [`record`]; what `read` says of the record as it is now is inside.
+pub fn settled<T>(
+    store: &dyn StateStore,
+    key: &str,
+    read: impl Fn(&Record) -> Result<T, Failure>,
+) -> Result<(Record, Result<T, Failure>), Failure> {
+    let mut current = record(store, key)?;
+    loop {
+        let value = read(&current);
+        if value.is_ok() {
+            return Ok((current, value));
+        }
+        let now = record(store, key)?;
+        if now.generation == current.generation {
+            return Ok((current, value));
+        }
+        current = now;
+    }
+}
 
 /// The value of the active credential.
 ///
