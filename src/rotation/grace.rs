@@ -80,7 +80,7 @@ impl GracePolicy {
         longest_job_seen_seconds: u64,
     ) -> Window {
         let opened_at = &opened.opened_at;
-        let since = used_at.as_millisecond() - opened_at.provider.unwrap_or(opened_at.wall).as_millisecond();
+        let since = used_at.as_millisecond() - opened_at.by_provider().as_millisecond();
         let opened_at = later(opened_at, u64::try_from(since).unwrap_or(0));
         let window = self.window(opened_at, longest_job_seen_seconds);
         let length_seconds = window.length_seconds.max(opened.length_seconds);

@@ -32,6 +32,11 @@ impl Stamp {
         Self { wall, boot: None, provider: None }
     }
 
+    /// The moment by the provider's clock, where that was seen; otherwise by the host's.
+    pub fn by_provider(&self) -> Timestamp {
+        self.provider.unwrap_or(self.wall)
+    }
+
     /// The same moment with the provider's clock added.
     #[must_use]
     pub fn with_provider(mut self, provider: Option<Timestamp>) -> Self {
@@ -76,6 +81,12 @@ fn milliseconds_between(from: Timestamp, to: Timestamp) -> i128 {
 pub fn plus_seconds(at: Timestamp, seconds: u64) -> Timestamp {
     let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
     at.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+}
+
+/// `at` less whole seconds, saturating at the beginning of time.
+pub fn minus_seconds(at: Timestamp, seconds: u64) -> Timestamp {
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    at.checked_sub(jiff::SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MIN)
 }
 
 /// The same moment some milliseconds later, by every clock.

@@ -45,8 +45,8 @@ fn of_the_old(
         Some(LastUseSeen::Never) => None,
         Some(LastUseSeen::At(used)) => Some(used),
     };
-    let opened_at = window.opened_at.provider.unwrap_or(window.opened_at.wall);
-    let now = now.provider.unwrap_or(now.wall);
+    let opened_at = window.opened_at.by_provider();
+    let now = now.by_provider();
     let floor_seconds = policy.grace.floor_seconds(state.longest_job_seen_seconds).max(window.floor_seconds);
     let jobs_end = plus_seconds(opened_at, floor_seconds);
     let used_at = match used {

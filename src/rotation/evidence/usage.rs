@@ -9,7 +9,7 @@ use super::Finding;
 use crate::rotation::credential::{LastUseSeen, ProviderKeyId, UsageBucket};
 use crate::rotation::phase::{KeyState, Phase, Window};
 use crate::rotation::plan::{Facts, Policy};
-use crate::rotation::stamp::Stamp;
+use crate::rotation::stamp::{Stamp, minus_seconds, plus_seconds};
 
 /// What is to be asked of the report.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub fn wanted(state: &KeyState, facts: &Facts, policy: &Policy, now: &Stamp) -> 
             .ok_or_else(|| format!("the provider's id of the {which} credential is not known"))
     };
     // The host's clock may be hours off, and the report would be asked for the wrong span.
-    let now = now.provider.ok_or("the provider's time is not known: its answers carry no date")?;
+    let now = now.provider.ok_or(NO_TIME)?;
     Ok(Wanted {
         retiring: id("old", retiring)?,
         active: id("new", active)?,
@@ -58,7 +58,7 @@ pub fn first_use(state: &KeyState, facts: &Facts, policy: &Policy, now: &Stamp) 
     };
     let reported = facts.usage.iter().flatten().flatten().filter(is_use);
     // The end of the bucket: a window that runs from here is never too short.
-    let reported = reported.map(|bucket| bucket.until.min(of_provider(now))).min();
+    let reported = reported.map(|bucket| bucket.until.min(now.by_provider())).min();
     let last = match facts.last_uses.get(&active.fingerprint) {
         Some(LastUseSeen::At(used)) if used.at > promoted_at && !used.may_be_a_probe => Some(used.at),
         _ => None,
@@ -86,7 +86,7 @@ pub(super) fn weigh(
         return (Finding::Unknown, "the provider's id of the old credential is not known".to_owned());
     };
     let Some(provider_now) = now.provider else {
-        return (Finding::Unknown, "the provider's time is not known: its answers carry no date".to_owned());
+        return (Finding::Unknown, NO_TIME.to_owned());
     };
     let from = quiet_from(policy, provider_now);
     let last = buckets.iter().filter(|bucket| bucket.id == retiring).map(|bucket| bucket.until).max();
@@ -95,10 +95,9 @@ pub(super) fn weigh(
             format!("the old credential was used until {last:.0} or shortly before: somebody has it");
         return (Finding::Unmet, detail);
     }
-    let opened_at = of_provider(&window.opened_at);
+    let opened_at = window.opened_at.by_provider();
     if from < opened_at {
-        let span = i64::try_from(policy.usage_quiet_seconds + policy.usage_lag_seconds).unwrap_or(i64::MAX);
-        let enough_at = opened_at.checked_add(SignedDuration::from_secs(span)).unwrap_or(Timestamp::MAX);
+        let enough_at = plus_seconds(opened_at, span_seconds(policy));
         return (
             Finding::Unknown,
             format!(
@@ -119,22 +118,24 @@ pub(super) fn weigh(
     }
 }
 
+/// Why the span is not known.
+const NO_TIME: &str = "the provider's time is not known: its answers carry no date";
+
 /// Why silence proves nothing.
 pub(super) const NO_CONTROL: &str = "no use of the new credential since the promotion is reported yet, so silence on the old one proves nothing";
 
 /// From where on the report must be quiet.
 fn quiet_from(policy: &Policy, now: Timestamp) -> Timestamp {
-    let span = i64::try_from(policy.usage_quiet_seconds.saturating_add(policy.usage_lag_seconds));
-    let span = SignedDuration::from_secs(span.unwrap_or(i64::MAX));
-    now.checked_sub(span).unwrap_or(Timestamp::MIN)
+    minus_seconds(now, span_seconds(policy))
+}
+
+/// How long before this moment the span begins that must be quiet.
+fn span_seconds(policy: &Policy) -> u64 {
+    policy.usage_quiet_seconds.saturating_add(policy.usage_lag_seconds)
 }
 
 /// The moment of the switch. It was recorded by the host's clock; the window has both.
 fn promoted_at(state: &KeyState, window: &Window) -> Timestamp {
     let before = window.opened_at.wall.duration_since(state.active_since).max(SignedDuration::ZERO);
-    of_provider(&window.opened_at).checked_sub(before).unwrap_or(Timestamp::MIN)
-}
-
-fn of_provider(stamp: &Stamp) -> Timestamp {
-    stamp.provider.unwrap_or(stamp.wall)
+    window.opened_at.by_provider().checked_sub(before).unwrap_or(Timestamp::MIN)
 }

@@ -40,7 +40,7 @@ pub(super) fn plan(state: &KeyState, accept_unknown: &BTreeSet<Item>, view: View
     }
     match gate(state, accept_unknown, view) {
         Ok(()) if view.policy.capabilities.last_used && !view.facts.has_announced => {
-            let at = view.now.provider.unwrap_or(view.now.wall);
+            let at = view.now.by_provider();
             Step::Record(Event::ProbeAnnounced { at })
         }
         Ok(()) => revocation::plan(state, retiring, view),

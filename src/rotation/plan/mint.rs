@@ -229,7 +229,7 @@ fn lost(state: &KeyState, given: Option<&ProviderKeyId>, view: View<'_>) -> Resu
 
 /// Whether a key was made when the call of an intent was.
 fn is_of(begun_at: &Stamp, key: &ListedKey) -> bool {
-    let began = begun_at.provider.unwrap_or(begun_at.wall).as_second();
+    let began = begun_at.by_provider().as_second();
     let span = -SKEW_SECONDS..=FRESH_SECONDS + CALL_SECONDS + SKEW_SECONDS;
     key.created_at.is_some_and(|at| span.contains(&(at.as_second() - began)))
 }
