@@ -72,14 +72,8 @@ pub(super) fn names(document: &Document<'_>, keys: &[ReadKey]) -> Result<(), Fai
     let mut seen: BTreeMap<String, &ReadKey> = BTreeMap::new();
     for key in keys {
         if let Some(other) = seen.insert(key.settings.name.to_ascii_lowercase(), key) {
-            let message = format!(
-                "the keys `{}` (line {}) and `{}` differ only in case: on some file systems they would share a \
-                 state file",
-                other.settings.name,
-                document.line(other.at),
-                key.settings.name,
-            );
-            return Err(document.failure(key.at, message, "rename one of them"));
+            let what = "differ only in case: on some file systems they would share a state file";
+            return Err(clash(document, other, key, what, "rename one of them"));
         }
     }
     Ok(())
@@ -91,14 +85,9 @@ pub(super) fn iam_users(document: &Document<'_>, keys: &[ReadKey]) -> Result<(),
     for key in keys {
         let Some(user) = key.settings.iam_user.as_deref() else { continue };
         if let Some(other) = seen.insert(user, key) {
-            let message = format!(
-                "the keys `{}` (line {}) and `{}` both rotate the access keys of the user {user}",
-                other.settings.name,
-                document.line(other.at),
-                key.settings.name,
-            );
+            let what = format!("both rotate the access keys of the user {user}");
             let hint = "a user's access keys are one key: put the targets of both into one of them";
-            return Err(document.failure(key.at, message, hint));
+            return Err(clash(document, other, key, &what, hint));
         }
     }
     Ok(())
@@ -110,16 +99,22 @@ pub(super) fn slot_variables(document: &Document<'_>, keys: &[ReadKey]) -> Resul
     for key in keys.iter().filter(|key| key.settings.slots == SlotsSettings::Env) {
         for variable in [&key.settings.primary_env, &key.settings.secondary_env] {
             if let Some(other) = seen.insert(variable, key) {
-                let message = format!(
-                    "the keys `{}` (line {}) and `{}` both use the variable {variable} as a slot",
-                    other.settings.name,
-                    document.line(other.at),
-                    key.settings.name,
-                );
+                let what = format!("both use the variable {variable} as a slot");
                 let hint = "set primary_env and secondary_env so that every key has variables of its own";
-                return Err(document.failure(key.at, message, hint));
+                return Err(clash(document, other, key, &what, hint));
             }
         }
     }
     Ok(())
+}
+
+/// The failure for two keys that cannot both be as they are; it points at the later one.
+fn clash(document: &Document<'_>, other: &ReadKey, key: &ReadKey, what: &str, hint: &str) -> Failure {
+    let message = format!(
+        "the keys `{}` (line {}) and `{}` {what}",
+        other.settings.name,
+        document.line(other.at),
+        key.settings.name,
+    );
+    document.failure(key.at, message, hint)
 }
