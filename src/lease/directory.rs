@@ -19,6 +19,7 @@ use crate::rotation::lease::{LeaseSeen, LeaseStanding};
 use crate::rotation::stamp::{Stamp, plus_seconds};
 use crate::secret::Fingerprint;
 use crate::store::hex;
+use crate::store::lock::ShortLock;
 
 /// Ids are drawn at random; that so many in a row are taken happens only where randomness is injected.
 const DRAWS_LIMIT: u32 = 10_000;
@@ -284,7 +285,7 @@ impl LeaseDirectory {
     }
 
     /// Nothing is locked where there is nothing: no directory is made for an id that somebody mistyped.
-    fn lock_for(&self, id: &str) -> Result<super::files::Lock, LeaseError> {
+    fn lock_for(&self, id: &str) -> Result<ShortLock, LeaseError> {
         if !self.has(id)? {
             return Err(LeaseError::no_such_lease(id));
         }

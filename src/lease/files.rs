@@ -4,20 +4,16 @@
 //! lives, and a bearer whose record is lost is told so when it renews. Every file is replaced by a rename, so a
 //! reader finds a whole record. What a killed write leaves behind begins with a dot, and nobody reads it.
 
-use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::record::{Record, SCHEMA};
+use crate::store::lock::ShortLock;
 use crate::store::{StoreError, safety};
 
 const LOCK: &str = ".lock";
 const LONGEST_RUN: &str = "longest-run";
 const RECORD_SUFFIX: &str = ".json";
-
-const POLL: Duration = Duration::from_millis(1);
-const POLLS_LIMIT: u32 = 5_000;
 
 /// `<state>/leases/<KEY>`.
 #[derive(Clone, Debug)]
@@ -32,11 +28,6 @@ pub(super) enum Found {
     Record(Box<Record>),
     /// It cannot be used, with the reason.
     Damaged(String),
-}
-
-/// While it lives, nobody else drops or renews a lease of this key.
-pub(super) struct Lock {
-    _file: File,
 }
 
 impl Files {
@@ -156,23 +147,9 @@ impl Files {
         self.put(&self.directory.join(LONGEST_RUN), format!("{seconds}\n").as_bytes())
     }
 
-    /// Waits for the lock, for a bounded time: it is held for as long as it takes to read and remove records.
-    pub(super) fn lock(&self) -> Result<Lock, StoreError> {
-        let path = self.directory.join(LOCK);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        let missing = || io::Error::from(io::ErrorKind::NotFound);
-        let file = safety::open(&path, &mut options)?
-            .ok_or_else(|| self.failed("cannot create the lock", &path, missing()))?;
-        for _ in 0..POLLS_LIMIT {
-            match file.try_lock() {
-                Ok(()) => return Ok(Lock { _file: file }),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(POLL),
-                Err(TryLockError::Error(source)) => return Err(self.failed("cannot lock", &path, source)),
-            }
-        }
-        let timed_out = io::Error::from(io::ErrorKind::TimedOut);
-        Err(self.failed("another process does not let go of the lock", &path, timed_out))
+    /// While it lives, nobody else drops or renews a lease of this key.
+    pub(super) fn lock(&self) -> Result<ShortLock, StoreError> {
+        ShortLock::acquire(&self.directory.join(LOCK), "another process does not let go of the lock")
     }
 
     pub(super) fn path(&self, id: &str) -> PathBuf {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::actor::Actor;
-use super::lock::CommitLock;
+use super::lock;
 use super::{StoreError, hex, safety};
 use crate::durable;
 use crate::rotation::stamp::Stamp;
@@ -97,7 +97,7 @@ impl Journal {
     /// [`StoreError::Damaged`] where the newest entry's hash does not fit, [`StoreError::Io`] where
     /// nothing (or only an unfinished line, which the next append drops) was written.
     pub fn append(&self, draft: Draft, remembered: Option<&Head>) -> Result<Head, StoreError> {
-        let _lock = CommitLock::acquire(&self.directory, &self.key)?;
+        let _lock = lock::commit(&self.directory, &self.key)?;
         let path = self.path();
         let io = |what: &'static str| {
             let path = path.clone();

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::lock::CommitLock;
+use super::lock;
 use super::{Hold, StateStore, StoreError, Stored, Swap, Version, safety};
 use crate::durable::{self, ReplaceError};
 
@@ -58,7 +58,7 @@ impl StateStore for JsonFileStore {
     }
 
     fn compare_and_swap(&self, key: &str, expected: Option<&Version>, bytes: &[u8]) -> Swap {
-        let lock = match CommitLock::acquire(&self.directory, key) {
+        let lock = match lock::commit(&self.directory, key) {
             Ok(lock) => lock,
             Err(error) => return Swap::Failed(error),
         };
@@ -87,7 +87,7 @@ impl StateStore for JsonFileStore {
     }
 
     fn hold(&self, key: &str, expected: Option<&Version>) -> Result<Option<Hold>, StoreError> {
-        let lock = CommitLock::acquire(&self.directory, key)?;
+        let lock = lock::commit(&self.directory, key)?;
         let current = self.load(key)?.map(|stored| stored.version);
         Ok((current.as_ref() == expected).then_some(Hold { _lock: lock }))
     }

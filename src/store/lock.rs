@@ -19,8 +19,8 @@ use super::{StoreError, safety};
 use crate::clock::Clock;
 
 const POLL: Duration = Duration::from_millis(50);
-const COMMIT_POLL: Duration = Duration::from_millis(1);
-const COMMIT_POLLS_LIMIT: u32 = 5_000;
+const SHORT_POLL: Duration = Duration::from_millis(1);
+const SHORT_POLLS_LIMIT: u32 = 5_000;
 
 /// The right to run an operation on one key, until dropped.
 #[derive(Debug)]
@@ -89,29 +89,39 @@ impl OperationLock {
     }
 }
 
-/// The short lock around one commit or one journal entry; taken also by an emergency that goes on
-/// without the operation lock.
-pub(super) struct CommitLock {
+/// A lock that is held for as long as it takes to read and write a few files.
+#[derive(Debug)]
+pub struct ShortLock {
     _file: File,
 }
 
-impl CommitLock {
-    pub(super) fn acquire(directory: &Path, key: &str) -> Result<Self, StoreError> {
-        let path = directory.join(format!("{key}.commit"));
-        let file = open_sentinel(&path)?;
-        for _ in 0..COMMIT_POLLS_LIMIT {
-            if try_lock(&file, &path)? {
+impl ShortLock {
+    /// Waits for it, for a bounded time; `overdue` says what it means that it does not come. The file is made when
+    /// missing.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] after the wait; [`StoreError::Unsafe`] where the file system does not lock.
+    pub fn acquire(path: &Path, overdue: &'static str) -> Result<Self, StoreError> {
+        let file = open_sentinel(path)?;
+        for _ in 0..SHORT_POLLS_LIMIT {
+            if try_lock(&file, path)? {
                 return Ok(Self { _file: file });
             }
-            // Held for a few fsyncs at most, and only where an emergency runs beside a command.
-            std::thread::sleep(COMMIT_POLL);
+            std::thread::sleep(SHORT_POLL);
         }
         Err(StoreError::Io {
-            what: "a commit by another process does not end:",
-            path,
+            what: overdue,
+            path: path.to_owned(),
             source: std::io::Error::from(std::io::ErrorKind::TimedOut),
         })
     }
+}
+
+/// The short lock around one commit or one journal entry; taken also by an emergency that goes on
+/// without the operation lock.
+pub(super) fn commit(directory: &Path, key: &str) -> Result<ShortLock, StoreError> {
+    // Held for a few fsyncs at most, and waited for only where an emergency runs beside a command.
+    ShortLock::acquire(&directory.join(format!("{key}.commit")), "a commit by another process does not end:")
 }
 
 fn open_sentinel(path: &Path) -> Result<File, StoreError> {

@@ -49,7 +49,7 @@ pub trait StateStore {
 
 /// While it lives, nobody commits.
 pub struct Hold {
-    _lock: lock::CommitLock,
+    _lock: lock::ShortLock,
 }
 
 /// One document as it was read.
