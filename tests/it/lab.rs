@@ -267,6 +267,20 @@ impl Lab {
         keys
     }
 
+    /// A lab with slots in variables, where `old` is retiring and `new` active, and their values; only `old` is at hand.
+    pub fn with_an_old_environment() -> (Self, ConsoleKey, ConsoleKey) {
+        let mut lab = Self::new();
+        lab.configure(&lab.key_with("prod", "slots = { type = \"env\" }", &[]));
+        let (old, new) = (lab.console_key("old"), lab.console_key("new"));
+        lab.set("PROD_PRIMARY", &old.value);
+        lab.set("PROD_SECONDARY", &new.value);
+        for command in ["adopt", "stage", "promote"] {
+            lab.run(&format!("{command} prod")).expect(0);
+        }
+        lab.unset("PROD_SECONDARY");
+        (lab, old, new)
+    }
+
     pub fn advance_minutes(&self, minutes: u64) {
         self.clock.advance(Duration::from_secs(minutes * 60));
     }

@@ -226,18 +226,23 @@ fn a_neighbours_staging_holds_up_no_emergency() {
     assert_eq!(moto.current(name), format!("{{\"a\":\"{}\",\"b\":\"{}\"}}", a.value, new_b.value));
 }
 
-#[test]
-fn a_stage_that_failed_after_its_version_goes_on_with_it() {
-    let (moto, name) = (Moto::get(), "slots/goes-on");
-    let (mut lab, _) = adopted(&moto.url(), name);
-    let new = lab.console_key("new");
+/// A `stage` that made its version, and was throttled when it came to the label.
+fn stage_without_its_label(lab: &mut Lab) {
     let front = between(|request, _| {
         let is_label = operation(request) == "UpdateSecretVersionStage";
         is_label.then(|| error(400, "ThrottlingException", "Rate exceeded"))
     });
     lab.use_aws(&front.base_url());
     lab.run("stage prod --from file:new.key").expect(5);
-    lab.use_aws(&moto.url());
+    lab.use_aws(&Moto::get().url());
+}
+
+#[test]
+fn a_stage_that_failed_after_its_version_goes_on_with_it() {
+    let (moto, name) = (Moto::get(), "slots/goes-on");
+    let (mut lab, _) = adopted(&moto.url(), name);
+    let new = lab.console_key("new");
+    stage_without_its_label(&mut lab);
     // Another run draws another name for its rotation.
     lab.set("ROTATE_TEST_SEED", "2");
     lab.run("stage prod --from file:new.key").expect(0);
@@ -251,13 +256,7 @@ fn what_a_failed_stage_left_pending_is_taken_away_by_abort() {
     let (moto, name) = (Moto::get(), "slots/left-pending");
     let (mut lab, ..) = adopted(&moto.url(), name);
     lab.console_key("new");
-    let front = between(|request, _| {
-        let is_label = operation(request) == "UpdateSecretVersionStage";
-        is_label.then(|| error(400, "ThrottlingException", "Rate exceeded"))
-    });
-    lab.use_aws(&front.base_url());
-    lab.run("stage prod --from file:new.key").expect(5);
-    lab.use_aws(&moto.url());
+    stage_without_its_label(&mut lab);
     lab.run("abort prod").expect(0);
     assert_eq!(labels(name), ["AWSCURRENT+rotate-slot-primary"]);
 }

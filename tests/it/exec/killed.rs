@@ -29,6 +29,17 @@ fn listed(lab: &Lab) -> Vec<Value> {
     lab.run("lease list prod --json").expect(0).json()["leases"].as_array().unwrap().clone()
 }
 
+/// The wrapper is killed while it waits, before it starts the job: its record stays, and no lease.
+#[track_caller]
+fn leaves_nothing_when_killed(lab: &Lab, options: &str) {
+    let running = Running::start(lab, options, "touch started");
+    until("the lease", || !leases(lab).is_empty());
+    running.send(Signal::KILL);
+    running.ends().expect(-1);
+    assert_eq!(leases(lab).len(), 1);
+    assert_eq!(listed(lab), Vec::<Value>::new());
+}
+
 #[test]
 fn during_the_question_to_the_provider_it_leaves_nothing() {
     let lab = Lab::new();
@@ -36,12 +47,7 @@ fn during_the_question_to_the_provider_it_leaves_nothing() {
     // Takes connections and never answers.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     lab.configure_at(&format!("http://{}", silent.local_addr().unwrap()), "", &lab.key("prod"));
-    let running = Running::start(&lab, "--preflight", "touch started");
-    until("the lease", || !leases(&lab).is_empty());
-    running.send(Signal::KILL);
-    running.ends().expect(-1);
-    assert_eq!(leases(&lab).len(), 1);
-    assert_eq!(listed(&lab), Vec::<Value>::new());
+    leaves_nothing_when_killed(&lab, "--preflight");
 }
 
 #[test]
@@ -49,12 +55,7 @@ fn during_a_slow_read_of_the_slots_it_leaves_nothing() {
     let (mut lab, _) = with_slots_in("job-killed-early");
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     lab.use_aws(&format!("http://{}", silent.local_addr().unwrap()));
-    let running = Running::start(&lab, "", "touch started");
-    until("the lease", || !leases(&lab).is_empty());
-    running.send(Signal::KILL);
-    running.ends().expect(-1);
-    assert_eq!(leases(&lab).len(), 1);
-    assert_eq!(listed(&lab), Vec::<Value>::new());
+    leaves_nothing_when_killed(&lab, "");
 }
 
 #[test]

@@ -116,15 +116,7 @@ fn it_is_on_the_credential_that_is_active_when_the_job_starts() {
 
 #[test]
 fn where_the_active_value_is_not_at_hand_it_is_on_the_one_that_is_served() {
-    let mut lab = Lab::new();
-    lab.configure(&lab.key_with("prod", "slots = { type = \"env\" }", &[]));
-    let (old, new) = (lab.console_key("old"), lab.console_key("new"));
-    lab.set("PROD_PRIMARY", &old.value);
-    lab.set("PROD_SECONDARY", &new.value);
-    for command in ["adopt", "stage", "promote"] {
-        lab.run(&format!("{command} prod")).expect(0);
-    }
-    lab.unset("PROD_SECONDARY");
+    let (lab, old, new) = Lab::with_an_old_environment();
     let ran = run(&lab, "", "echo $ANTHROPIC_API_KEY; cat state/leases/prod/*.json").expect(0);
     assert!(ran.stdout.starts_with(&old.value) && ran.stdout.contains(&old.fingerprint()), "{ran:?}");
     assert!(!ran.stdout.contains(&new.fingerprint()), "{ran:?}");

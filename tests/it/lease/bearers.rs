@@ -233,23 +233,9 @@ fn what_was_told_before_another_change_counts_no_more() {
     assert_eq!(renew(first, Reread::Yes), second, "nothing was told since");
 }
 
-/// A lab with slots in variables, where `old` is retiring and `new` active, and their values; only `old` is at hand.
-fn with_an_old_environment() -> (Lab, crate::lab::ConsoleKey, crate::lab::ConsoleKey) {
-    let mut lab = Lab::new();
-    lab.configure(&lab.key_with("prod", "slots = { type = \"env\" }", &[]));
-    let (old, new) = (lab.console_key("old"), lab.console_key("new"));
-    lab.set("PROD_PRIMARY", &old.value);
-    lab.set("PROD_SECONDARY", &new.value);
-    for command in ["adopt", "stage", "promote"] {
-        lab.run(&format!("{command} prod")).expect(0);
-    }
-    lab.unset("PROD_SECONDARY");
-    (lab, old, new)
-}
-
 #[test]
 fn a_lease_is_on_what_a_reader_gets_here() {
-    let (mut lab, old, new) = with_an_old_environment();
+    let (mut lab, old, new) = Lab::with_an_old_environment();
     assert_eq!(lab.run("key prod").expect(0).stdout.trim(), old.value);
     let ran = lab.run("lease acquire prod --json").expect(0).without_secrets();
     assert!(ran.stderr.contains("not at hand") && ran.stderr.contains(&new.fingerprint()), "{ran:?}");
