@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rotate::clock;
-use rotate::sandbox::{RunningSandbox, Sandbox, SandboxSettings};
+use rotate::sandbox::RunningSandbox;
 
 use crate::lab::{self, Labs, ROTATE};
 use crate::moto::{Moto, Wire};
@@ -42,13 +41,7 @@ struct Office {
 
 impl Office {
     fn open(labs: &Labs, name: &str, moto: &Moto, endpoint_url: String, keys: usize) -> Self {
-        let sandbox = Sandbox::start(
-            "127.0.0.1:0".parse().expect("an address"),
-            clock::from_environment,
-            SandboxSettings::default(),
-            Some(1),
-        )
-        .expect("the sandbox starts");
+        let sandbox = lab::sandbox();
         let directory = labs.scratch(name);
         let names: Vec<_> = (1..=keys).map(|number| format!("{name}-{number:03}")).collect();
         let address = sandbox.base_url().trim_start_matches("http://").parse().expect("an address");

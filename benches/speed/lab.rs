@@ -26,13 +26,7 @@ impl Labs {
     pub fn new() -> Self {
         let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory below target/");
         let labs = Self { root };
-        let sandbox = Sandbox::start(
-            "127.0.0.1:0".parse().expect("an address"),
-            clock::from_environment,
-            SandboxSettings::default(),
-            Some(1),
-        )
-        .expect("the sandbox starts");
+        let sandbox = sandbox();
         build(&labs.one(), &sandbox, 1);
         build(&labs.many(), &sandbox, MANY);
         labs
@@ -54,6 +48,13 @@ impl Labs {
         std::fs::create_dir(&path).expect("a scratch directory");
         path
     }
+}
+
+/// A provider on a free port, whose keys are the same in every run.
+pub fn sandbox() -> RunningSandbox {
+    let address = "127.0.0.1:0".parse().expect("an address");
+    Sandbox::start(address, clock::from_environment, SandboxSettings::default(), Some(1))
+        .expect("the sandbox starts")
 }
 
 /// The name of the key with a number.
