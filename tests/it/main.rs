@@ -20,6 +20,7 @@ mod lean;
 mod lease;
 mod overtaken;
 mod promise;
+mod proof;
 mod provider_anthropic;
 mod races;
 mod sandbox;
