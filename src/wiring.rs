@@ -33,10 +33,11 @@ use crate::slots::Slots;
 use crate::slots::aws_secrets_manager::AwsSecretsManagerSlots;
 use crate::slots::env::EnvSlots;
 use crate::slots::file::FileSlots;
-use crate::store::StateStore;
-use crate::store::journal::Journal;
+use crate::store::actor::Actor;
 use crate::store::json_file::JsonFileStore;
-use crate::store::spool::Spool;
+use crate::store::lock::OperationLockFiles;
+use crate::store::spool::SpoolFile;
+use crate::store::{JournalFile, StateStore};
 use crate::target::Target;
 use crate::target::aws_secrets_manager::AwsSecretsManagerTarget;
 use crate::target::command::CommandTarget;
@@ -88,7 +89,7 @@ pub fn ports(
         .map(|settings| target(settings, &config.state_directory, &removed, shared.as_ref()))
         .collect();
     let held_elsewhere = held_elsewhere(config, key, &store, surroundings);
-    let settings = settings(config, key, provider.as_ref(), &targets, held_elsewhere);
+    let settings = settings(key, provider.as_ref(), &targets, held_elsewhere);
     Ok(Ports {
         provider,
         slots: match shared {
@@ -97,11 +98,13 @@ pub fn ports(
         },
         targets,
         store: Box::new(store),
-        journal: Journal::new(&config.state_directory, &key.name),
-        spool: Spool::new(&config.state_directory, &key.name),
+        journal: Box::new(journal(&config.state_directory, &key.name)),
+        spool: Box::new(SpoolFile::new(&config.state_directory, &key.name)),
+        locks: Box::new(OperationLockFiles::new(&config.state_directory)),
         leases: Box::new(all_leases(config, key, surroundings)),
         clock: Rc::clone(&surroundings.clock),
         narrator: Rc::clone(&surroundings.narrator),
+        actor: Actor::of_this_process(""),
         settings,
     })
 }
@@ -151,6 +154,11 @@ fn aws_settings(secret: &AwsSecretSettings) -> aws::Settings {
 /// Exit 5 where the state directory is missing or not safe.
 pub fn store(state_directory: &Path) -> Result<Box<dyn StateStore>, Failure> {
     Ok(Box::new(JsonFileStore::open(state_directory)?))
+}
+
+/// The journal of a key; touches nothing.
+pub fn journal(state_directory: &Path, key: &str) -> JournalFile {
+    JournalFile::new(state_directory, key)
 }
 
 /// A name for a new rotation: the day and eight random hex digits.
@@ -310,7 +318,6 @@ fn held_elsewhere(
 }
 
 fn settings(
-    config: &Config,
     key: &KeySettings,
     provider: &dyn Provider,
     targets: &[Box<dyn Target>],
@@ -320,7 +327,6 @@ fn settings(
         key: key.name.clone(),
         primary_env: key.primary_env.clone(),
         secondary_env: key.secondary_env.clone(),
-        state_directory: config.state_directory.clone(),
         policy: Policy {
             grace: grace(key),
             targets: targets.iter().map(|target| target.id().clone()).collect(),

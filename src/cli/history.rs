@@ -7,7 +7,8 @@ use super::definition::History;
 use crate::config::{Config, Scope};
 use crate::error::Failure;
 use crate::exit::ExitCode;
-use crate::store::journal::{Entry, Journal, Verification};
+use crate::store::Journal;
+use crate::store::journal::{Entry, Verification};
 use crate::ui::paint::Paint;
 use crate::ui::{Output, render};
 use crate::wiring;
@@ -25,7 +26,7 @@ pub(super) fn run(context: &Context, arguments: &History) -> Result<Output, Fail
 fn show(context: &Context, config: &Config, keys: &[String]) -> Result<Output, Failure> {
     let mut entries = Vec::new();
     for key in keys {
-        entries.extend(Journal::new(&config.state_directory, key).entries()?);
+        entries.extend(wiring::journal(&config.state_directory, key).entries()?);
     }
     if keys.len() > 1 {
         // Within one key the chain's order counts, whatever the wall clock said.
@@ -40,12 +41,14 @@ fn show(context: &Context, config: &Config, keys: &[String]) -> Result<Output, F
 fn line(entry: &Entry, paint: Paint) -> String {
     let rotation = entry.rotation.as_deref().map(|id| format!(" [{id}]")).unwrap_or_default();
     let what = format!("{}{}", entry.event, about(&entry.data));
-    format!(
-        "{:.0}  {}  {what}{rotation}  {}\n",
+    let line = format!(
+        "{:.0}  {}  {what}{rotation}  {}",
         entry.at.wall,
         paint.bold(&entry.key),
         paint.dim(&format!("by {} on {}, `rotate {}`", entry.by.user, entry.by.host, entry.by.command))
-    )
+    );
+    // A recorded text cannot pass for another line.
+    format!("{}\n", line.replace('\n', " "))
 }
 
 /// What an entry is about, as far as a person restoring a key needs it.
@@ -93,7 +96,7 @@ fn verify_one(config: &Config, key: &str) -> Result<Verification, Failure> {
         .ok()
         .flatten()
         .and_then(|decoded| decoded.record.journal);
-    Ok(Journal::new(&config.state_directory, key).verify(remembered.as_ref())?)
+    Ok(wiring::journal(&config.state_directory, key).verify(remembered.as_ref())?)
 }
 
 fn told(key: &str, verification: &Verification, paint: Paint) -> String {

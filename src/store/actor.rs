@@ -36,6 +36,13 @@ impl Actor {
     }
 }
 
+impl Actor {
+    /// The same process with another command.
+    pub fn running(&self, command: &str) -> Self {
+        Self { command: command.to_owned(), ..self.clone() }
+    }
+}
+
 fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(64).collect()
 }

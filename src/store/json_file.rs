@@ -89,6 +89,6 @@ impl StateStore for JsonFileStore {
     fn hold(&self, key: &str, expected: Option<&Version>) -> Result<Option<Hold>, StoreError> {
         let lock = lock::commit(&self.directory, key)?;
         let current = self.load(key)?.map(|stored| stored.version);
-        Ok((current.as_ref() == expected).then_some(Hold { _lock: lock }))
+        Ok((current.as_ref() == expected).then(|| Hold::of(lock)))
     }
 }

@@ -8,25 +8,20 @@
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::actor::Actor;
-use super::{StoreError, safety};
+use super::{OperationLock, OperationLocks, StoreError, safety};
 use crate::clock::Clock;
 
 const POLL: Duration = Duration::from_millis(50);
 const SHORT_POLL: Duration = Duration::from_millis(1);
 const SHORT_POLLS_LIMIT: u32 = 5_000;
-
-/// The right to run an operation on one key, until dropped.
-#[derive(Debug)]
-pub struct OperationLock {
-    _file: File,
-}
 
 /// Who holds a lock, as they wrote it down. For people; nothing is decided by it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,26 +42,35 @@ impl fmt::Display for Holder {
     }
 }
 
-impl OperationLock {
-    /// Waits at most `wait` for the key's operation lock.
-    ///
-    /// The state directory is made when missing, and so is the sentinel `<key>.lock`. The sentinel is
-    /// never renamed or unlinked: a lock on a name that someone can replace is no lock.
-    ///
-    /// # Errors
-    /// [`StoreError::Locked`] with the holder after the wait; [`StoreError::Unsafe`] where the file
-    /// system does not lock.
-    pub async fn acquire(
-        directory: &Path,
+/// `<directory>/<key>.lock`, one for each key.
+///
+/// The state directory is made when missing, and so is the sentinel. It is never renamed or unlinked: a lock on a name
+/// that someone can replace is no lock.
+#[derive(Clone, Debug)]
+pub struct OperationLockFiles {
+    directory: PathBuf,
+}
+
+impl OperationLockFiles {
+    /// The locks of a state directory; nothing is opened yet.
+    pub fn new(directory: &Path) -> Self {
+        Self { directory: directory.to_owned() }
+    }
+}
+
+#[async_trait(?Send)]
+impl OperationLocks for OperationLockFiles {
+    async fn acquire(
+        &self,
         key: &str,
         command: &str,
         clock: &dyn Clock,
         wait: Duration,
-    ) -> Result<Self, StoreError> {
-        if !directory.exists() {
-            safety::create_directory(directory)?;
+    ) -> Result<OperationLock, StoreError> {
+        if !self.directory.exists() {
+            safety::create_directory(&self.directory)?;
         }
-        let path = directory.join(format!("{key}.lock"));
+        let path = self.directory.join(format!("{key}.lock"));
         let mut file = open_sentinel(&path)?;
         let mut waited = Duration::ZERO;
         loop {
@@ -76,7 +80,7 @@ impl OperationLock {
                 if let Err(error) = write_holder(&mut file, &holder) {
                     tracing::warn!("cannot write the holder into {}: {error}", path.display());
                 }
-                return Ok(Self { _file: file });
+                return Ok(OperationLock::of(file));
             }
             // Counted, not read off a clock: one that is set back must not make the wait longer.
             if waited >= wait {

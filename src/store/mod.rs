@@ -1,19 +1,27 @@
-//! Where state and journal live: the port for state, and the local directory that is its first adapter.
+//! Where state and journal live: the ports, and the local directory with an adapter for each.
 
 pub mod actor;
 pub mod format;
 pub mod journal;
+mod journal_file;
 pub mod json_file;
 pub mod lock;
 pub mod safety;
 pub mod spool;
 
+use std::any::Any;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use async_trait::async_trait;
+pub use journal_file::JournalFile;
 use sha2::{Digest, Sha256};
 
+use crate::clock::Clock;
 use crate::error::Failure;
 use crate::exit::ExitCode;
+use journal::{Draft, Entry, Head};
+use spool::Note;
 
 /// Keeps one document of bytes a key, changed only by compare-and-swap.
 ///
@@ -49,7 +57,102 @@ pub trait StateStore {
 
 /// While it lives, nobody commits.
 pub struct Hold {
-    _lock: lock::ShortLock,
+    _lock: Box<dyn Any>,
+}
+
+impl Hold {
+    /// A hold for as long as this lock of an adapter's lives.
+    pub fn of(lock: impl Any) -> Self {
+        Self { _lock: Box::new(lock) }
+    }
+}
+
+/// Keeps everything that was decided and done with one key, in a chain in which every cut and edit shows.
+///
+/// # Guarantees
+/// - After `append` gave `Ok`, the entry survives a power cut, and it follows the entry before it.
+/// - Nothing that was appended is ever changed.
+///
+/// # Assumptions
+/// `remembered` is the newest entry that the state knows; see [`journal::next`].
+///
+/// # Caveats
+/// After an error the entry may be there all the same, or an unfinished part of it, which the next `append` drops. An
+/// entry that did not become part of the state is no harm: the journal says more than the state, never less.
+///
+/// # Errors
+/// [`StoreError::Damaged`] where the newest entry's hash does not fit, [`StoreError::Io`] for the rest.
+pub trait Journal {
+    /// Adds one entry and makes it durable before returning.
+    fn append(&self, draft: Draft, remembered: Option<&Head>) -> Result<Head, StoreError>;
+
+    /// Every entry that is whole; damage is [`journal::verify`]'s to report.
+    fn entries(&self) -> Result<Vec<Entry>, StoreError>;
+}
+
+/// The last resort for an outcome of one key: when an effect has happened and the state cannot be written.
+///
+/// # Guarantees
+/// - After `reserve` gave `Ok`, a note fits in even where no other byte can be written any more.
+/// - `read` gives a whole note that some `write` was given, or none.
+/// - After `write` or `clear` gave `Ok`, that survives a power cut.
+///
+/// # Assumptions
+/// `reserve` came before `write` and `clear`. Whoever holds the key's operation lock reads it first.
+///
+/// # Caveats
+/// A note that a crash left half-written counts as none: whatever it meant to say is found out by looking.
+///
+/// # Errors
+/// [`StoreError`]; after one of `write` or `clear` the old note, the new one or none may be there.
+pub trait Spool {
+    /// Makes sure that the room is there, before any effect.
+    fn reserve(&self) -> Result<(), StoreError>;
+
+    /// Keeps the note in the place of any other.
+    fn write(&self, note: &Note) -> Result<(), StoreError>;
+
+    /// The note, if there is one.
+    fn read(&self) -> Result<Option<Note>, StoreError>;
+
+    /// Empties the spool once the note is part of the state, or is too old.
+    fn clear(&self) -> Result<(), StoreError>;
+}
+
+/// Lets one operation at a time work on a key.
+///
+/// # Guarantees
+/// - Of two holders on one key there is never more than one, wherever locks hold.
+/// - However its holder ends, the lock is free then: there are no stale ones.
+///
+/// # Caveats
+/// No promise rests on it: it keeps two operators from working against each other. An emergency goes on without it.
+///
+/// # Errors
+/// [`StoreError::Locked`] with the holder after the wait; [`StoreError::Unsafe`] where nothing locks.
+#[async_trait(?Send)]
+pub trait OperationLocks {
+    /// Waits at most `wait` for the key's lock. `command` is for whoever waits next.
+    async fn acquire(
+        &self,
+        key: &str,
+        command: &str,
+        clock: &dyn Clock,
+        wait: Duration,
+    ) -> Result<OperationLock, StoreError>;
+}
+
+/// The right to run an operation on one key, until dropped.
+#[derive(Debug)]
+pub struct OperationLock {
+    _lock: Box<dyn Any>,
+}
+
+impl OperationLock {
+    /// The right for as long as this lock of an adapter's lives.
+    pub fn of(lock: impl Any) -> Self {
+        Self { _lock: Box::new(lock) }
+    }
 }
 
 /// One document as it was read.
@@ -64,6 +167,11 @@ pub struct Stored {
 pub struct Version(String);
 
 impl Version {
+    /// The version as its store calls it, such as a generation or an ETag.
+    pub fn named(name: String) -> Self {
+        Self(name)
+    }
+
     /// The version of a document that has no version of its own: the SHA-256 of its bytes.
     pub fn of_bytes(bytes: &[u8]) -> Self {
         Self(hex(&Sha256::digest(bytes)))

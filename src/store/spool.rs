@@ -1,7 +1,7 @@
-//! The last resort for an outcome: when an effect has happened and the state cannot be written.
+//! What a note in the spool consists of, and the spool on a local disk.
 //!
 //! `<state>/spool/<key>` is a file of fixed size, filled with blanks while the disk still has room, so
-//! that a note fits into it in place when the disk is full. The next command reads it first.
+//! that a note fits into it in place when the disk is full.
 
 use std::fs::OpenOptions;
 use std::io::{Seek, Write};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{StoreError, hex, safety};
+use super::{Spool, StoreError, hex, safety};
 use crate::durable;
 use crate::rotation::event::Event;
 
@@ -31,14 +31,35 @@ struct SealedNote {
     checksum: String,
 }
 
-/// The spool of one key.
+/// What a spool holds with this note in it: always of the same size.
+///
+/// # Errors
+/// The note is larger than the room for it.
+pub fn seal(note: &Note) -> std::io::Result<Vec<u8>> {
+    let sealed = SealedNote { note: note.clone(), checksum: checksum(note)? };
+    let mut bytes = serde_json::to_vec(&sealed)?;
+    if bytes.len() > BYTES {
+        return Err(std::io::ErrorKind::FileTooLarge.into());
+    }
+    bytes.resize(BYTES, b' ');
+    Ok(bytes)
+}
+
+/// The note in a spool's bytes; none where there is no whole one.
+pub fn open_seal(bytes: &[u8]) -> Option<Note> {
+    let sealed: SealedNote = serde_json::from_slice(bytes.trim_ascii()).ok()?;
+    let is_whole = checksum(&sealed.note).is_ok_and(|expected| expected == sealed.checksum);
+    is_whole.then_some(sealed.note)
+}
+
+/// The spool of one key in a file.
 #[derive(Clone, Debug)]
-pub struct Spool {
+pub struct SpoolFile {
     directory: PathBuf,
     key: String,
 }
 
-impl Spool {
+impl SpoolFile {
     pub fn new(state_directory: &Path, key: &str) -> Self {
         Self { directory: state_directory.to_owned(), key: key.to_owned() }
     }
@@ -47,11 +68,18 @@ impl Spool {
         self.directory.join("spool").join(&self.key)
     }
 
-    /// Makes sure that the room is there, before any effect.
-    ///
-    /// # Errors
-    /// [`StoreError::Io`]: the disk has no room for an outcome, so nothing should be begun.
-    pub fn reserve(&self) -> Result<(), StoreError> {
+    fn overwrite(&self, bytes: &[u8]) -> Result<(), StoreError> {
+        let io = |source| StoreError::Io { what: "cannot write", path: self.path(), source };
+        let mut options = OpenOptions::new();
+        options.write(true);
+        let mut file = safety::open(&self.path(), &mut options)?
+            .ok_or_else(|| io(std::io::ErrorKind::NotFound.into()))?;
+        file.rewind().and_then(|()| file.write_all(bytes)).and_then(|()| file.sync_all()).map_err(io)
+    }
+}
+
+impl Spool for SpoolFile {
+    fn reserve(&self) -> Result<(), StoreError> {
         let path = self.path();
         if std::fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.len() == BYTES as u64) {
             return Ok(());
@@ -64,52 +92,18 @@ impl Spool {
         })
     }
 
-    /// Writes the note into the reserved room and makes it durable.
-    ///
-    /// # Errors
-    /// [`StoreError::Io`]; the caller then says on stderr what happened.
-    pub fn write(&self, note: &Note) -> Result<(), StoreError> {
+    fn write(&self, note: &Note) -> Result<(), StoreError> {
         let io = |source| StoreError::Io { what: "cannot write", path: self.path(), source };
-        let checksum = checksum(note).map_err(|error| io(error.into()))?;
-        let mut bytes = serde_json::to_vec(&SealedNote { note: note.clone(), checksum })
-            .map_err(|error| io(error.into()))?;
-        if bytes.len() > BYTES {
-            return Err(io(std::io::ErrorKind::FileTooLarge.into()));
-        }
-        bytes.resize(BYTES, b' ');
-        self.overwrite(&bytes)
+        self.overwrite(&seal(note).map_err(io)?)
     }
 
-    /// The note, if there is one. A note that a crash left half-written counts as none: whatever it
-    /// meant to say is found out by looking.
-    ///
-    /// # Errors
-    /// [`StoreError`] where the file cannot be read.
-    pub fn read(&self) -> Result<Option<Note>, StoreError> {
-        let Some(bytes) = safety::read_file(&self.path())? else {
-            return Ok(None);
-        };
-        let sealed: Option<SealedNote> = serde_json::from_slice(bytes.trim_ascii()).ok();
-        Ok(sealed
-            .filter(|sealed| checksum(&sealed.note).is_ok_and(|expected| expected == sealed.checksum))
-            .map(|sealed| sealed.note))
+    fn read(&self) -> Result<Option<Note>, StoreError> {
+        let bytes = safety::read_file(&self.path())?;
+        Ok(bytes.and_then(|bytes| open_seal(&bytes)))
     }
 
-    /// Empties the spool once the note is part of the state, or is too old.
-    ///
-    /// # Errors
-    /// [`StoreError::Io`].
-    pub fn clear(&self) -> Result<(), StoreError> {
+    fn clear(&self) -> Result<(), StoreError> {
         self.overwrite(&[b' '; BYTES])
-    }
-
-    fn overwrite(&self, bytes: &[u8]) -> Result<(), StoreError> {
-        let io = |source| StoreError::Io { what: "cannot write", path: self.path(), source };
-        let mut options = OpenOptions::new();
-        options.write(true);
-        let mut file = safety::open(&self.path(), &mut options)?
-            .ok_or_else(|| io(std::io::ErrorKind::NotFound.into()))?;
-        file.rewind().and_then(|()| file.write_all(bytes)).and_then(|()| file.sync_all()).map_err(io)
     }
 }
 

@@ -13,12 +13,10 @@ use crate::rotation::event::Event;
 use crate::rotation::phase::KeyState;
 use crate::rotation::stamp::Stamp;
 use crate::rotation::transition;
-use crate::store::actor::Actor;
 use crate::store::format::{self, Decoded, Record};
 use crate::store::journal::{Draft, Head};
-use crate::store::lock::OperationLock;
 use crate::store::spool::Note;
-use crate::store::{Hold, StateStore, StoreError, Stored, Swap, Version};
+use crate::store::{Hold, OperationLock, StateStore, StoreError, Stored, Swap, Version};
 
 /// By what right a state may be changed.
 pub(super) enum Right<'lock> {
@@ -189,7 +187,7 @@ impl<'lock> LockedState<'lock> {
         };
         let draft = Draft {
             at: ports.clock.now(),
-            by: Actor::of_this_process("(overtaken)"),
+            by: ports.actor.running("(overtaken)"),
             rotation: refused.state.phase.rotation().map(|rotation| rotation.id.clone()),
             event: "not_committed".to_owned(),
             data: json!({ "sequence": head.sequence }),
@@ -284,7 +282,7 @@ impl<'lock> LockedState<'lock> {
         };
         let draft = Draft {
             at: now.clone(),
-            by: Actor::of_this_process(command),
+            by: ports.actor.running(command),
             rotation,
             event: event.name().to_owned(),
             data,

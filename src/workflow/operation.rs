@@ -13,8 +13,8 @@ use crate::rotation::credential::Credential;
 use crate::rotation::evidence::Evidence;
 use crate::rotation::plan::{Facts, Goal};
 use crate::secret::Secret;
+use crate::store::OperationLock;
 use crate::store::format::Record;
-use crate::store::lock::OperationLock;
 
 /// The summary of a command whose goal had been reached before.
 pub(super) const NOTHING_TO_DO: &str = "that was done before; nothing was left to do";
@@ -131,10 +131,7 @@ pub(super) fn unfinished(arrival: &Arrival, goal: &Goal, ports: &Ports, locked: 
 /// # Errors
 /// Exit 4, naming the holder.
 pub(super) async fn lock(ports: &Ports, goal: &Goal, wait: Duration) -> Result<OperationLock, Failure> {
-    let settings = &ports.settings;
-    let lock =
-        OperationLock::acquire(&settings.state_directory, &settings.key, goal.command(), &*ports.clock, wait);
-    Ok(lock.await?)
+    Ok(ports.locks.acquire(&ports.settings.key, goal.command(), &*ports.clock, wait).await?)
 }
 
 /// Where the key stands, with a sentence for people.

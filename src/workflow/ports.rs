@@ -1,6 +1,5 @@
 //! What an operation works with: the adapters of one key, and the settings that guide them.
 
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,9 +9,8 @@ use crate::provider::Provider;
 use crate::provider::probe::ProbeSettings;
 use crate::rotation::plan::Policy;
 use crate::slots::Slots;
-use crate::store::StateStore;
-use crate::store::journal::Journal;
-use crate::store::spool::Spool;
+use crate::store::actor::Actor;
+use crate::store::{Journal, OperationLocks, Spool, StateStore};
 use crate::target::Target;
 
 /// The adapters of one key.
@@ -21,11 +19,14 @@ pub struct Ports {
     pub slots: Box<dyn Slots>,
     pub targets: Vec<Box<dyn Target>>,
     pub store: Box<dyn StateStore>,
-    pub journal: Journal,
-    pub spool: Spool,
+    pub journal: Box<dyn Journal>,
+    pub spool: Box<dyn Spool>,
+    pub locks: Box<dyn OperationLocks>,
     pub leases: Box<dyn Leases>,
     pub clock: Rc<dyn Clock>,
     pub narrator: Rc<dyn Narrator>,
+    /// Who acts, for the journal.
+    pub actor: Actor,
     pub settings: Settings,
 }
 
@@ -35,8 +36,6 @@ pub struct Settings {
     pub key: String,
     pub primary_env: String,
     pub secondary_env: String,
-    /// Where the operation lock is.
-    pub state_directory: PathBuf,
     pub policy: Policy,
     pub probe: ProbeSettings,
     pub rotate_every: Duration,

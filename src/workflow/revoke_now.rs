@@ -16,8 +16,8 @@ use crate::rotation::phase::{Ending, KeyState, Phase, Rotation};
 use crate::rotation::plan::{Goal, RevokeNow, Suspect, suspects};
 use crate::rotation::stamp::{Stamp, elapsed};
 use crate::secret::{Fingerprint, Secret};
+use crate::store::OperationLock;
 use crate::store::format::Record;
-use crate::store::lock::OperationLock;
 
 /// Another command is given this long to end by itself.
 const LOCK_WAIT: Duration = Duration::from_secs(2);

@@ -17,20 +17,21 @@ const DOORS: &[(&str, &[&str])] = &[
     ("crash", &[]),
     ("telemetry", &[]),
     ("random", &[]),
+    ("readable", &[]),
     ("clock", &["rotation"]),
-    ("http", &["error", "exit", "secret"]),
+    ("http", &["error", "exit", "secret", "readable"]),
     // The SDK behind one door; `http` cleans foreign text.
     ("aws", &["secret", "http", "crash"]),
     // Ports and their adapters.
     ("provider", &["rotation", "secret", "error", "exit", "clock", "http", "crash", "aws"]),
     ("slots", &["rotation", "secret", "error", "exit", "durable", "crash", "aws"]),
     // `aws`: a target that is a secret in AWS.
-    ("target", &["rotation", "secret", "error", "exit", "durable", "crash", "aws"]),
+    ("target", &["rotation", "secret", "error", "exit", "durable", "crash", "aws", "readable"]),
     ("store", &["rotation", "secret", "error", "exit", "clock", "durable", "crash"]),
     // Running jobs and the records of what they hold.
     ("lease", &["rotation", "secret", "error", "exit", "clock", "random", "store"]),
     // What is known of keys before anything is asked; it names items of evidence and slots.
-    ("config", &["rotation", "secret", "error", "exit", "duration"]),
+    ("config", &["rotation", "secret", "error", "exit", "duration", "readable"]),
     // The loopback provider is a program of its own: it shares no code with what it tests but leaves.
     ("sandbox", &["secret", "error", "exit", "clock"]),
     // The driver: ports and the core.
@@ -41,7 +42,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "duration", "lease",
         ],
     ),
-    ("ui", &["workflow", "rotation", "error", "exit", "duration"]),
+    ("ui", &["workflow", "rotation", "error", "exit", "duration", "readable"]),
     // One job from start to end: its credential through ports, its lease, and the words that `workflow` has for a
     // value in an environment.
     (
@@ -89,6 +90,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "clock",
             "duration",
             "telemetry",
+            "readable",
         ],
     ),
     ("lib", &[]),
@@ -105,6 +107,9 @@ const ADAPTERS: &[(&str, &str)] = &[
     ("CommandTarget", "target"),
     ("AwsSecretsManagerTarget", "target"),
     ("JsonFileStore", "store"),
+    ("JournalFile", "store"),
+    ("SpoolFile", "store"),
+    ("OperationLockFiles", "store"),
 ];
 
 /// Who else names an adapter, and why that is no door.

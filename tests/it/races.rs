@@ -4,7 +4,7 @@ use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rotate::store::journal::Journal;
+use rotate::store::JournalFile;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -79,7 +79,7 @@ fn state(lab: &Lab) -> Value {
 fn assert_nothing_lost(lab: &Lab) {
     let state = state(lab);
     let remembered = serde_json::from_value(state["journal"].clone()).unwrap();
-    let found = Journal::new(&lab.path("state"), "prod").verify(Some(&remembered)).unwrap();
+    let found = JournalFile::new(&lab.path("state"), "prod").verify(Some(&remembered)).unwrap();
     assert!(found.problems.is_empty(), "{found:?}");
     assert_eq!(
         state["generation"].as_u64().unwrap(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rotate::store::journal::Journal;
+use rotate::store::{Journal as _, JournalFile};
 use serde_json::Value;
 
 use crate::lab::double::{Double, Heard};
@@ -164,7 +164,7 @@ impl Bench {
     /// That the journal's chain holds and knows the entry that the state remembers.
     pub fn assert_chain(&self, when: &str) {
         let remembered = serde_json::from_value(self.state()["journal"].clone()).ok();
-        let found = Journal::new(&self.lab.path("state"), "prod").verify(remembered.as_ref()).unwrap();
+        let found = JournalFile::new(&self.lab.path("state"), "prod").verify(remembered.as_ref()).unwrap();
         assert!(found.problems.is_empty(), "{when}: {found:?}");
     }
 

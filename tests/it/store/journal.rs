@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use rotate::store::StoreError;
 use rotate::store::actor::Actor;
-use rotate::store::journal::{Draft, Head, Journal, Verification};
+use rotate::store::journal::{Draft, Head, Verification};
+use rotate::store::{Journal as _, JournalFile, StoreError};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -21,9 +21,9 @@ fn draft(event: &str) -> Draft {
 }
 
 /// A journal of so many entries, and its newest one.
-fn journal(entries: usize) -> (TempDir, Journal, Option<Head>) {
+fn journal(entries: usize) -> (TempDir, JournalFile, Option<Head>) {
     let directory = tempfile::tempdir().unwrap();
-    let journal = Journal::new(directory.path(), "prod");
+    let journal = JournalFile::new(directory.path(), "prod");
     let mut head = None;
     for number in 0..entries {
         head = Some(journal.append(draft(&format!("event-{number}")), head.as_ref()).unwrap());
@@ -31,15 +31,15 @@ fn journal(entries: usize) -> (TempDir, Journal, Option<Head>) {
     (directory, journal, head)
 }
 
-fn text(journal: &Journal) -> String {
+fn text(journal: &JournalFile) -> String {
     std::fs::read_to_string(journal.path()).unwrap()
 }
 
-fn write(journal: &Journal, text: impl AsRef<[u8]>) {
+fn write(journal: &JournalFile, text: impl AsRef<[u8]>) {
     std::fs::write(journal.path(), text).unwrap();
 }
 
-fn problems(journal: &Journal, head: Option<&Head>) -> Vec<(u64, String)> {
+fn problems(journal: &JournalFile, head: Option<&Head>) -> Vec<(u64, String)> {
     journal.verify(head).unwrap().problems
 }
 
@@ -57,7 +57,7 @@ fn what_is_appended_is_read_back_and_verified() {
 
 #[test]
 fn a_journal_that_is_not_there_is_empty() {
-    let journal = Journal::new(Path::new("/nowhere"), "prod");
+    let journal = JournalFile::new(Path::new("/nowhere"), "prod");
     assert_eq!(journal.verify(None).unwrap(), Verification { entries: 0, head: None, problems: Vec::new() });
 }
 
@@ -129,7 +129,7 @@ fn a_doubled_entry_and_another_keys_entry_show() {
     let last = whole.lines().last().unwrap();
     write(&journal, format!("{whole}{last}\n"));
     assert!(!problems(&journal, head.as_ref()).is_empty());
-    let other = Journal::new(directory.path(), "other");
+    let other = JournalFile::new(directory.path(), "other");
     write(&other, &whole);
     assert!(problems(&other, None).iter().all(|(_, problem)| problem.contains("another key")));
     assert_eq!(problems(&other, None).len(), 2);
@@ -139,7 +139,7 @@ fn a_doubled_entry_and_another_keys_entry_show() {
 fn an_entry_of_another_history_shows_though_its_number_and_hash_are_right() {
     let (_directory, journal, _) = journal(3);
     let other_directory = tempfile::tempdir().unwrap();
-    let other = Journal::new(other_directory.path(), "prod");
+    let other = JournalFile::new(other_directory.path(), "prod");
     let mut head = None;
     for number in 0..3 {
         head = Some(other.append(draft(&format!("forged-{number}")), head.as_ref()).unwrap());

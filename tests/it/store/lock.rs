@@ -8,8 +8,8 @@ use std::time::Duration;
 use rotate::clock::Clock;
 use rotate::clock::simulated::SimulatedClock;
 use rotate::rotation::stamp::Stamp;
-use rotate::store::StoreError;
-use rotate::store::lock::OperationLock;
+use rotate::store::lock::OperationLockFiles;
+use rotate::store::{OperationLock, OperationLocks as _, StoreError};
 use tempfile::TempDir;
 
 const HOLD: &str = "ROTATE_TEST_HOLD_LOCK_IN";
@@ -32,7 +32,7 @@ fn acquire(
     clock: &dyn Clock,
     wait: u64,
 ) -> Result<OperationLock, StoreError> {
-    run(OperationLock::acquire(directory, "prod", command, clock, Duration::from_secs(wait)))
+    run(OperationLockFiles::new(directory).acquire("prod", command, clock, Duration::from_secs(wait)))
 }
 
 #[test]
@@ -48,7 +48,8 @@ fn one_holds_it_and_the_next_gets_it_when_it_is_dropped() {
 fn keys_are_locked_one_by_one() {
     let (directory, clock) = place();
     let _held = acquire(directory.path(), "promote", &clock, 0).unwrap();
-    run(OperationLock::acquire(directory.path(), "other", "promote", &clock, Duration::ZERO)).unwrap();
+    run(OperationLockFiles::new(directory.path()).acquire("other", "promote", &clock, Duration::ZERO))
+        .unwrap();
 }
 
 #[test]

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use rotate::clock::simulated::SimulatedClock;
 use rotate::store::actor::Actor;
-use rotate::store::journal::{Draft, Journal};
+use rotate::store::journal::Draft;
 use rotate::store::json_file::JsonFileStore;
-use rotate::store::lock::OperationLock;
-use rotate::store::spool::Spool;
-use rotate::store::{StateStore, StoreError, Swap, safety};
+use rotate::store::lock::OperationLockFiles;
+use rotate::store::spool::SpoolFile;
+use rotate::store::{
+    Journal as _, JournalFile, OperationLocks as _, Spool as _, StateStore, StoreError, Swap, safety,
+};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -55,7 +57,8 @@ fn everything_is_made_for_its_owner_alone() {
     let clock_path = directory.path().join("clock");
     std::fs::write(&clock_path, "1772366400000 boot-one 1000").unwrap();
     let clock = SimulatedClock::new(clock_path);
-    let lock = OperationLock::acquire(&state, "prod", "test", &clock, std::time::Duration::ZERO);
+    let locks = OperationLockFiles::new(&state);
+    let lock = locks.acquire("prod", "test", &clock, std::time::Duration::ZERO);
     let _lock = pollster::block_on(lock).unwrap();
     let store = JsonFileStore::open_for_change(&state, true).unwrap();
     assert!(matches!(store.compare_and_swap("prod", None, b"content"), Swap::Committed(_)));
@@ -66,8 +69,8 @@ fn everything_is_made_for_its_owner_alone() {
         event: "test".to_owned(),
         data: json!({}),
     };
-    Journal::new(&state, "prod").append(draft, None).unwrap();
-    Spool::new(&state, "prod").reserve().unwrap();
+    JournalFile::new(&state, "prod").append(draft, None).unwrap();
+    SpoolFile::new(&state, "prod").reserve().unwrap();
     for made in ["deep", "deep/er", "deep/er/state", "deep/er/state/journal", "deep/er/state/spool"] {
         assert_eq!(mode(&directory.path().join(made)), 0o700, "{made}");
     }
@@ -118,8 +121,8 @@ fn a_symbolic_link_in_a_files_place_is_refused_and_not_followed() {
         let _ = std::fs::remove_file(&path);
         symlink(directory.path().join("not-made"), &path).unwrap();
     }
-    is_unsafe(Journal::new(&state, "prod").entries(), "symbolic link");
-    is_unsafe(Spool::new(&state, "prod").read(), "symbolic link");
+    is_unsafe(JournalFile::new(&state, "prod").entries(), "symbolic link");
+    is_unsafe(SpoolFile::new(&state, "prod").read(), "symbolic link");
     assert!(matches!(store.compare_and_swap("prod", None, b"new"), Swap::Failed(StoreError::Unsafe { .. })));
     assert!(!directory.path().join("not-made").exists(), "a link was followed");
 }

@@ -1,14 +1,15 @@
 //! The spool: an outcome that the state file could not take is kept, once, for the state it belongs to.
 
 use rotate::rotation::event::Event;
-use rotate::store::spool::{Note, Spool};
+use rotate::store::Spool as _;
+use rotate::store::spool::{Note, SpoolFile};
 use tempfile::TempDir;
 
 use crate::core::sample;
 
-fn spool() -> (TempDir, Spool, std::path::PathBuf) {
+fn spool() -> (TempDir, SpoolFile, std::path::PathBuf) {
     let directory = tempfile::tempdir().unwrap();
-    let spool = Spool::new(directory.path(), "prod");
+    let spool = SpoolFile::new(directory.path(), "prod");
     let path = directory.path().join("spool/prod");
     spool.reserve().unwrap();
     (directory, spool, path)
@@ -103,7 +104,7 @@ fn a_note_too_large_for_the_room_is_refused_and_what_is_there_stays() {
 #[test]
 fn without_room_nothing_is_written() {
     let directory = tempfile::tempdir().unwrap();
-    let spool = Spool::new(directory.path(), "prod");
+    let spool = SpoolFile::new(directory.path(), "prod");
     assert!(spool.write(&note(1)).is_err());
     assert_eq!(spool.read().unwrap(), None);
 }
