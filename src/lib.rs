@@ -29,6 +29,7 @@ pub mod job;
 pub mod lease;
 pub mod provider;
 pub mod random;
+pub mod readable;
 pub mod rotation;
 pub mod sandbox;
 pub mod secret;

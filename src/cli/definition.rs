@@ -7,6 +7,7 @@ use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 
 use super::definition_exec::Exec;
 use super::definition_lease::Lease;
+use crate::readable::is_readable;
 use crate::rotation::evidence::Item;
 use crate::ui::ColorChoice;
 
@@ -212,7 +213,7 @@ pub(super) struct Stage {
     #[arg(long)]
     pub(super) replace: bool,
     /// The ticket this rotation is for, for the journal
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = note)]
     pub(super) ticket: Option<String>,
     /// Why, for the journal
     #[arg(long, value_name = "TEXT", value_parser = reason)]
@@ -384,10 +385,23 @@ fn asks_nothing(yes: Arg) -> Arg {
     yes.help("Accepted everywhere; this command asks for no confirmation")
 }
 
+/// More is no note. It has to fit, several times over, into the room that is reserved for outcomes.
+const NOTE_CHARACTERS: usize = 500;
+
 /// A reason that says something.
 fn reason(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
         return Err("say why in a few words; the journal keeps it".to_owned());
+    }
+    note(text)
+}
+
+/// A text that the journal keeps and other people read.
+fn note(text: &str) -> Result<String, String> {
+    if text.chars().count() > NOTE_CHARACTERS || !text.chars().all(is_readable) {
+        return Err(format!(
+            "say it in one line of at most {NOTE_CHARACTERS} characters that can be read; the journal keeps it"
+        ));
     }
     Ok(text.to_owned())
 }

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::definition::KeyName;
+use crate::readable::is_readable;
 
 #[derive(Debug, Args)]
 pub(super) struct Lease {
@@ -88,7 +89,7 @@ fn ttl(text: &str) -> Result<u64, String> {
 
 fn holder(text: &str) -> Result<String, String> {
     let shown = text.trim();
-    if shown.is_empty() || shown.contains(char::is_control) {
+    if shown.is_empty() || !shown.chars().all(is_readable) {
         return Err("say in one line who holds the lease".to_owned());
     }
     Ok(shown.to_owned())

@@ -9,6 +9,7 @@ use crate::exit::ExitCode;
 use crate::store::format::Record;
 use crate::ui::Output;
 use crate::ui::paint::Paint;
+use crate::ui::plain::one_line;
 use crate::wiring;
 use crate::workflow;
 use crate::workflow::overview::Overview;
@@ -35,7 +36,8 @@ pub(super) fn run(context: &Context) -> Result<Output, Failure> {
             Ok(decoded) => row(context, settings, decoded.flatten().map(|decoded| decoded.record).as_ref()),
             Err(failure) => {
                 problem = Some(ExitCode::State);
-                context.ui.note(&format!("warning: {}: {failure}", settings.name));
+                let why = one_line(&failure.to_string());
+                context.ui.note(&format!("warning: {}: {why}", settings.name));
                 row(context, settings, None)
             }
         };
@@ -97,7 +99,8 @@ fn told(row: &Row<'_>, paint: Paint) -> String {
         let text = format!("{} credential(s) put aside by aborts, perhaps still accepted", row.set_aside);
         lines.push(("set aside", text));
     }
-    let lines: String = lines.iter().map(|(name, text)| format!("  {name:<14}{text}\n")).collect();
+    let line = |(name, text): &(&str, String)| format!("  {name:<14}{}\n", one_line(text));
+    let lines: String = lines.iter().map(line).collect();
     format!("{}\n{lines}", paint.bold(&settings.name))
 }
 

@@ -115,12 +115,11 @@ fn dispatch(context: &Context, command: Command) -> Result<Output, Failure> {
 
 /// Help and version are results; anything else is exit 2, as a document where one was asked for.
 fn refused_arguments(error: &clap::Error, wants_json: bool) -> ExitCode {
+    let ui = Ui::new(wants_json, false, ColorChoice::Auto);
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        // A reader that has gone away does not mind.
-        let _ = error.print();
+        ui.print_help(error);
         return ExitCode::Success;
     }
-    let ui = Ui::new(wants_json, false, ColorChoice::Auto);
     let text = error.to_string();
     if looks_like_a_secret(&text) {
         ui.print_failure(&secret_as_argument());
@@ -131,7 +130,7 @@ fn refused_arguments(error: &clap::Error, wants_json: bool) -> ExitCode {
         };
         ui.print_failure(&Failure::new(ExitCode::Usage, message, "see `rotate --help`"));
     } else {
-        let _ = error.print();
+        ui.print_usage(error);
     }
     ExitCode::Usage
 }

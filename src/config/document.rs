@@ -16,6 +16,7 @@ use super::nearest::nearest;
 use super::secret_ref::looks_like_a_secret;
 use crate::error::Failure;
 use crate::exit::ExitCode;
+use crate::readable::is_readable;
 
 /// A whole file.
 pub(super) struct Document<'t> {
@@ -73,7 +74,7 @@ fn line(text: &str, at: usize) -> usize {
 
 /// A value for a message: in back quotes where it is short, printable and nothing like a key.
 pub(super) fn shown(value: &str) -> String {
-    let harmless = value.len() <= 32 && !value.chars().any(char::is_control) && !looks_like_a_secret(value);
+    let harmless = value.len() <= 32 && value.chars().all(is_readable) && !looks_like_a_secret(value);
     if harmless { format!("`{value}`") } else { "the text given (not repeated here)".to_owned() }
 }
 

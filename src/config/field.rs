@@ -12,6 +12,7 @@ use super::nearest::suggestion;
 use super::secret_ref::{Origin, SecretReference, looks_like_a_secret};
 use crate::duration;
 use crate::error::Failure;
+use crate::readable::is_readable;
 
 /// One field that is set.
 #[derive(Clone)]
@@ -86,9 +87,12 @@ impl<'d> Field<'d> {
         if text.trim().is_empty() {
             return Err(self.failure("is empty", "fill it in, or remove it"));
         }
-        if text.chars().any(char::is_control) {
+        if !text.chars().all(is_readable) {
             let hint = "write it in one line, without tabs and escapes";
-            return Err(self.failure("contains a line break or another control character", hint));
+            return Err(self.failure(
+                "contains a line break, another control character or one that cannot be seen",
+                hint,
+            ));
         }
         Ok(text)
     }

@@ -1,5 +1,6 @@
 //! Text that came from outside, made fit for a terminal, a log and the journal.
 
+use crate::readable::is_readable;
 use crate::secret::Secret;
 
 /// Longer foreign text says nothing more to a person; it only pushes the rest off the screen.
@@ -8,6 +9,10 @@ const LIMIT_CHARACTERS: usize = 200;
 /// No more than this is looked at, so that a hostile answer costs no time.
 const LOOKED_AT_CHARACTERS: usize = 8 * 1024;
 
+/// How the keys of most providers begin, and how much after it makes one of a word.
+const KEY_START: &str = "sk-";
+const KEY_CHARACTERS: usize = 16;
+
 /// A run this long that also stands in a secret is taken for a piece of it.
 const PIECE_CHARACTERS: usize = 8;
 
@@ -15,12 +20,12 @@ const REDACTED: &str = "[redacted]";
 
 /// `text` on one line, without control characters, terminal escapes and characters that reorder or
 /// hide text, without `secrets` and pieces of eight or more of their characters (some providers echo
-/// parts of a key), and at most 200 characters long.
+/// parts of a key), without whatever looks like a key that was not sent, and at most 200 characters long.
 pub fn clean(text: &str, secrets: &[&Secret]) -> String {
     let bounded: String = text.chars().take(LOOKED_AT_CHARACTERS).collect();
     let mut safe = secrets.iter().fold(bounded, |text, secret| secret.redact(&text));
     // Stripping joins what escapes had torn apart, so the pieces are looked for after it.
-    safe = one_line(&strip(&safe));
+    safe = redact_keys(&one_line(&strip(&safe)));
     for secret in secrets {
         safe = redact_pieces(&safe, secret);
     }
@@ -35,8 +40,8 @@ fn strip(text: &str) -> String {
         match character {
             '\u{1b}' => skip_escape(&mut rest),
             '\n' | '\r' | '\t' => kept.push(' '),
-            _ if character.is_control() || is_invisible(character) => {}
-            _ => kept.push(character),
+            _ if is_readable(character) => kept.push(character),
+            _ => {}
         }
     }
     kept
@@ -64,17 +69,23 @@ fn skip_escape(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     }
 }
 
-/// Zero-width characters, marks and overrides of direction, the byte order mark.
-fn is_invisible(character: char) -> bool {
-    matches!(
-        character,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-    )
-}
-
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A provider may know other keys than the one that was sent.
+fn redact_keys(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(KEY_START) {
+        let (before, key) = rest.split_at(at);
+        let is_of_a_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        let end = key.find(|c| !is_of_a_key(c)).unwrap_or(key.len());
+        safe.push_str(before);
+        safe.push_str(if end < KEY_START.len() + KEY_CHARACTERS { &key[..end] } else { REDACTED });
+        rest = &key[end..];
+    }
+    safe + rest
 }
 
 fn redact_pieces(text: &str, secret: &Secret) -> String {
@@ -156,6 +167,12 @@ mod tests {
         let cleaned = clean(&text, &[&key]);
         assert!(!cleaned.contains("sk-"), "{cleaned}");
         assert_eq!(cleaned.chars().count(), 200);
+    }
+
+    #[test]
+    fn a_key_that_was_not_sent_is_gone_and_a_hint_of_one_is_not() {
+        let text = "sk-ant-api03-QwErTyUiOpAsDfGh is sk-ant-api03-Qwe...90, (sk-proj-QwErTyUiOpAsDfGhJk)";
+        assert_eq!(clean(text, &[]), "[redacted] is sk-ant-api03-Qwe...90, ([redacted])");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A target that is one variable of a dotenv file, or the two of a pair.
 
-mod document;
+pub mod document;
 
 use std::path::{Path, PathBuf};
 

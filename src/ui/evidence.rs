@@ -4,6 +4,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use serde_json::{Map, Value};
 
+use super::plain::one_line;
 use super::render::width;
 use crate::rotation::evidence::{Evidence, Finding};
 
@@ -12,7 +13,7 @@ pub fn table(rows: &[Evidence]) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(width());
     for row in rows {
-        table.add_row([mark(row.verdict), row.item.name(), row.verdict.name(), &row.detail]);
+        table.add_row([mark(row.verdict), row.item.name(), row.verdict.name(), &one_line(&row.detail)]);
     }
     table.lines().map(|line| format!("  {}\n", line.trim_end())).collect()
 }

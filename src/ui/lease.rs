@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Output;
 use super::paint::Paint;
+use super::plain::one_line;
 use super::render::fields;
 
 /// One lease as people and scripts see it.
@@ -54,6 +55,7 @@ pub fn list(rows: &[Row], paint: Paint) -> Output {
     output.text = if rows.is_empty() { "no job holds a lease\n".to_owned() } else { table(rows) };
     for row in rows {
         if let Some(detail) = &row.detail {
+            let detail = one_line(detail);
             output.text.push_str(&format!("{} {}: {detail}\n", paint.yellow("unknown:"), row.id));
         }
     }

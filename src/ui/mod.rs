@@ -4,6 +4,7 @@ pub mod evidence;
 pub mod lease;
 pub mod narrator;
 pub mod paint;
+pub mod plain;
 pub mod prompt;
 pub mod render;
 pub mod status;
@@ -75,7 +76,7 @@ impl Ui {
             // The command wrote its result itself.
             return Ok(());
         }
-        let text = if self.json { document(&output.json) } else { output.text.clone() };
+        let text = if self.json { document(&output.json) } else { plain::lines(&output.text, self.stdout) };
         write_stdout(text.as_bytes())
     }
 
@@ -93,8 +94,19 @@ impl Ui {
     /// One line for people on stderr.
     pub fn note(&self, text: &str) {
         if !self.json && !self.quiet {
-            let _ = writeln!(io::stderr().lock(), "{text}");
+            let _ = writeln!(io::stderr().lock(), "{}", plain::lines(text, self.stderr));
         }
+    }
+
+    /// What the argument parser says of a command line that it does not understand, and that it repeats.
+    pub fn print_usage(&self, error: &clap::Error) {
+        let _ = io::stderr().lock().write_all(parser_text(error, self.stderr).as_bytes());
+    }
+
+    /// Help and version, which repeat what the environment says.
+    pub fn print_help(&self, error: &clap::Error) {
+        // A reader that has gone away does not mind.
+        let _ = write_stdout(parser_text(error, self.stdout).as_bytes());
     }
 }
 
@@ -127,11 +139,17 @@ pub fn write_stdout(bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
+fn parser_text(error: &clap::Error, paint: Paint) -> String {
+    let message = error.render();
+    let text = if paint.0 { message.ansi().to_string() } else { message.to_string() };
+    plain::lines(&text, paint)
+}
+
 fn document(fields: &Map<String, Value>) -> String {
     let mut all = Map::new();
     all.insert("schema_version".to_owned(), json!(SCHEMA_VERSION));
     all.extend(fields.clone());
-    let mut text = Value::Object(all).to_string();
+    let mut text = plain::json(&Value::Object(all).to_string());
     text.push('\n');
     text
 }
@@ -155,16 +173,17 @@ fn failure_document(failure: &Failure) -> Map<String, Value> {
 
 fn failure_text(failure: &Failure, paint: Paint) -> String {
     let label = if failure.exit == ExitCode::Wait { paint.yellow("not yet:") } else { paint.red("error:") };
-    let mut text = format!("{label} {}\n", failure.message);
+    let mut text = format!("{label} {}\n", plain::one_line(&failure.message));
     for cause in &failure.causes {
-        text.push_str(&format!("  {} {cause}\n", paint.bold("caused by:")));
+        text.push_str(&format!("  {} {}\n", paint.bold("caused by:"), plain::one_line(cause)));
     }
     if let Some(table) = evidence::from_details(&failure.details) {
         text.push_str(&evidence::table(&table));
     }
     if let Some(status) = &failure.status {
-        text.push_str(&format!("  {} {status}\n", paint.bold("status:")));
+        text.push_str(&format!("  {} {}\n", paint.bold("status:"), plain::one_line(status)));
     }
-    text.push_str(&format!("  {} {}\n", paint.green("hint:"), failure.hint));
-    text
+    // What follows a line end cannot pass for another line of ours.
+    text.push_str(&format!("  {} {}\n", paint.green("hint:"), failure.hint.replace('\n', "\n      ")));
+    plain::lines(&text, paint)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::paint::Paint;
+use super::plain::one_line;
 use crate::workflow::ports::Narrator;
 
 /// Tells everything. The moving line appears on a terminal only.
@@ -44,18 +45,18 @@ impl Narrator for Speaking {
             bar.set_message("");
             bar.disable_steady_tick();
         }
-        self.line(&format!("{} {text}", self.paint.dim("·")));
+        self.line(&format!("{} {}", self.paint.dim("·"), one_line(text)));
     }
 
     fn waiting(&self, text: &str) {
         if let Some(bar) = &self.bar {
-            bar.set_message(text.to_owned());
+            bar.set_message(one_line(text));
             bar.enable_steady_tick(Duration::from_millis(120));
         }
     }
 
     fn warn(&self, text: &str) {
-        self.line(&format!("{} {text}", self.paint.yellow("warning:")));
+        self.line(&format!("{} {}", self.paint.yellow("warning:"), one_line(text)));
     }
 }
 
@@ -80,7 +81,7 @@ impl Narrator for Quiet {
 
     fn warn(&self, text: &str) {
         if self.warn {
-            let _ = writeln!(io::stderr().lock(), "{} {text}", self.paint.yellow("warning:"));
+            let _ = writeln!(io::stderr().lock(), "{} {}", self.paint.yellow("warning:"), one_line(text));
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Colour, where a stream wants it. Meaning never rests on it.
 
+/// What a painted stream may hold: our own styles, and those of the argument parser's messages.
+pub(super) const CODES: &[&str] = &["0", "1", "2", "4", "31", "32", "33", "1;31", "1;33"];
+
 /// Paints, or does not.
 #[derive(Clone, Copy, Debug)]
 pub struct Paint(pub bool);

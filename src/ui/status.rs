@@ -85,7 +85,8 @@ pub fn block(overview: &Overview, paint: Paint) -> String {
     if let Some(next) = &overview.next {
         lines.push(("next", next.clone()));
     }
-    lines.iter().map(|(name, text)| format!("  {name:<12}{text}\n")).collect()
+    // One line each: a recorded text cannot pass for another line of ours.
+    lines.iter().map(|(name, text)| format!("  {name:<12}{}\n", text.replace('\n', " "))).collect()
 }
 
 fn credentials(overview: &Overview, lines: &mut Vec<(&str, String)>) {

@@ -1,5 +1,6 @@
 //! What of a failed program's stderr may be shown: its last line, without the value in any common disguise.
 
+use crate::readable::is_readable;
 use crate::secret::Secret;
 
 const LONGEST_CHARACTERS: usize = 200;
@@ -36,9 +37,8 @@ fn without_controls(text: &str) -> String {
             // A bare carriage return starts a line over; both halves are lines here.
             '\n' | '\r' => plain.push('\n'),
             '\t' => plain.push(' '),
-            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => {}
-            _ if character.is_control() => {}
-            _ => plain.push(character),
+            _ if is_readable(character) => plain.push(character),
+            _ => {}
         }
     }
     plain

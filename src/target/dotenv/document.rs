@@ -12,7 +12,7 @@ use crate::secret::Secret;
 
 /// Why a file does not tell what to change. Lines count from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unclear {
+pub enum Unclear {
     #[error("the quote opened on line {line} is never closed")]
     Unterminated { line: usize },
     #[error("there is text after the closing quote of the value on line {line}")]
@@ -29,7 +29,7 @@ pub(super) enum Unclear {
 
 impl Unclear {
     /// What a person does about it.
-    pub(super) fn remedy(self, variable: &str) -> String {
+    pub fn remedy(self, variable: &str) -> String {
         match self {
             Unclear::Unterminated { line } => {
                 format!("close the quote on line {line}, then run the same command again")
@@ -49,7 +49,10 @@ impl Unclear {
 }
 
 /// Changes the value of every assignment of `variable`, or appends one; every other byte stays.
-pub(super) fn edit(bytes: &[u8], variable: &str, value: &Secret) -> Result<Zeroizing<Vec<u8>>, Unclear> {
+///
+/// # Errors
+/// The file does not tell what to change.
+pub fn edit(bytes: &[u8], variable: &str, value: &Secret) -> Result<Zeroizing<Vec<u8>>, Unclear> {
     let assignments = editable(bytes, variable)?;
     // Room for everything at once: growing would leave copies of the value in freed memory.
     let room = (assignments.len() + 1) * (2 * value.expose().len() + variable.len() + 8);
@@ -72,13 +75,19 @@ pub(super) fn edit(bytes: &[u8], variable: &str, value: &Secret) -> Result<Zeroi
 }
 
 /// Whether [`edit`] would know what to change.
-pub(super) fn check(bytes: &[u8], variable: &str) -> Result<(), Unclear> {
+///
+/// # Errors
+/// As [`edit`].
+pub fn check(bytes: &[u8], variable: &str) -> Result<(), Unclear> {
     editable(bytes, variable).map(|_| ())
 }
 
 /// The value of every assignment of `variable`, in the file's order, as the bytes a program would get
 /// that expands nothing.
-pub(super) fn values(bytes: &[u8], variable: &str) -> Result<Vec<Zeroizing<Vec<u8>>>, Unclear> {
+///
+/// # Errors
+/// The file does not tell where values end.
+pub fn values(bytes: &[u8], variable: &str) -> Result<Vec<Zeroizing<Vec<u8>>>, Unclear> {
     Ok(find(bytes, variable)?.iter().map(|assignment| assignment.read(bytes)).collect())
 }
 
