@@ -10,9 +10,11 @@ use crate::secret::Secret;
 
 use super::ProbeKind;
 
-/// An error body: `{"type":"error","error":{"type","message"}}`, cleaned.
+/// An error body: `{"type":"error","error":{"type","message"}}`.
 pub(super) struct ApiError {
+    /// As it came, for verdicts: a word that cleaning makes right is not the provider's. Never shown.
     kind: String,
+    /// Cleaned.
     message: String,
     /// Whether the outer `"type":"error"` is there, which edges in front of the provider leave out.
     is_provider: bool,
@@ -24,7 +26,7 @@ impl ApiError {
         let document = answer.json()?;
         let error = document.get("error")?;
         Some(Self {
-            kind: clean(error.get("type")?.as_str()?, secrets),
+            kind: error.get("type")?.as_str()?.to_owned(),
             message: clean(error.get("message").and_then(Value::as_str).unwrap_or_default(), secrets),
             is_provider: document.get("type").and_then(Value::as_str) == Some("error"),
         })
