@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, unlinkat};
+use rustix::io::retry_on_intr;
 use zeroize::Zeroizing;
 
 use super::{Purpose, SlotError, Slots};
@@ -54,7 +55,7 @@ impl FileSlots {
         let path = self.path(slot);
         // Without NONBLOCK a pipe in the file's place would hang the reader.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match openat(&directory, self.name(slot), flags, Mode::empty()) {
+        let file = match retry_on_intr(|| openat(&directory, self.name(slot), flags, Mode::empty())) {
             Ok(descriptor) => File::from(descriptor),
             Err(rustix::io::Errno::NOENT) => return Ok(None),
             Err(rustix::io::Errno::LOOP) => return Err(not_a_file(&path, "a symlink")),
@@ -94,7 +95,7 @@ impl FileSlots {
         }
         let path = &self.directory;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let directory = match openat(CWD, path, flags, Mode::empty()) {
+        let directory = match retry_on_intr(|| openat(CWD, path, flags, Mode::empty())) {
             Ok(descriptor) => File::from(descriptor),
             Err(rustix::io::Errno::NOENT) => return Ok(None),
             Err(rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP) => {

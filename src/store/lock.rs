@@ -140,14 +140,20 @@ fn open_sentinel(path: &Path) -> Result<File, StoreError> {
 }
 
 fn try_lock(file: &File, path: &Path) -> Result<bool, StoreError> {
-    match file.try_lock() {
-        Ok(()) => Ok(true),
-        Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(source)) => Err(StoreError::Unsafe {
-            path: path.to_owned(),
-            reason: format!("its file system does not lock: {source}"),
-            remedy: "use a state directory on a local file system".to_owned(),
-        }),
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            // A signal came in between; it says nothing of the lock.
+            Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(TryLockError::Error(source)) => {
+                return Err(StoreError::Unsafe {
+                    path: path.to_owned(),
+                    reason: format!("its file system does not lock: {source}"),
+                    remedy: "use a state directory on a local file system".to_owned(),
+                });
+            }
+        }
     }
 }
 

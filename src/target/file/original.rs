@@ -213,6 +213,8 @@ impl Locks {
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
+                // A signal came in between; it says nothing of the lock.
+                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(TryLockError::Error(error)) => return Err(unusable(error)),
                 Err(TryLockError::WouldBlock) if started.elapsed() >= self.wait => {
                     return Err(TargetError {
