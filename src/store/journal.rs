@@ -109,7 +109,7 @@ pub fn next(
     let missing = remembered.filter(|head| head.sequence > written);
     let before = missing.or(tail.head.as_ref());
     let entry = Entry {
-        sequence: before.map_or(1, |head| head.sequence + 1),
+        sequence: before.map_or(1, |head| head.sequence.saturating_add(1)),
         at: draft.at,
         key: key.to_owned(),
         event: draft.event,
@@ -159,7 +159,7 @@ pub fn verify(text: &str, key: &str, remembered: Option<&Head>) -> Verification 
 
 /// What is wrong between an entry and the whole one before it.
 fn break_before(entry: &Entry, before: Option<&Head>) -> Option<String> {
-    let next = before.map_or(1, |head| head.sequence + 1);
+    let next = before.map_or(1, |head| head.sequence.saturating_add(1));
     if entry.sequence > next {
         let missing = match entry.sequence - 1 {
             last if last == next => format!("entry {last} is"),
