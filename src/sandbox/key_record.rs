@@ -42,6 +42,7 @@ pub(super) struct KeyChange {
 }
 
 /// What reads show from the moment of a write on.
+#[derive(Clone)]
 struct View {
     written_at: Timestamp,
     name: String,
@@ -49,6 +50,7 @@ struct View {
 }
 
 /// One API key. Its value is not here: the registry finds it by digest.
+#[derive(Clone)]
 pub(super) struct KeyRecord {
     pub(super) id: String,
     pub(super) workspace: Option<String>,

@@ -35,6 +35,6 @@ mod statistics;
 mod usage;
 mod usage_report;
 
-pub use running::{RunningSandbox, Sandbox};
+pub use running::{Memory, RunningSandbox, Sandbox};
 pub use settings::{FaultScope, Faults, SandboxSettings};
 pub use statistics::{KeyStatistics, Statistics};

@@ -1,6 +1,7 @@
 //! A small seeded generator, for the sandbox only: the same seed gives the same keys and faults.
 
 /// SplitMix64 (Steele, Lea, Flood 2014). Predictable: fit for nothing that must stay secret.
+#[derive(Clone)]
 pub(super) struct Random(u64);
 
 impl Random {

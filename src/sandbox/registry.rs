@@ -27,6 +27,7 @@ pub(super) struct KeyRequest {
 ///
 /// Values are not kept, only their SHA-256: looking one up by the whole digest tells nothing by its
 /// timing that would help in guessing a value.
+#[derive(Clone)]
 pub(super) struct Registry {
     keys: Vec<KeyRecord>,
     by_digest: HashMap<[u8; 32], usize>,

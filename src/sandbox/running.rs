@@ -77,6 +77,9 @@ impl Sandbox {
 
 type ClockFactory = Arc<dyn Fn() -> Box<dyn Clock> + Send + Sync>;
 
+/// What a sandbox remembered at one moment: keys, their use, settings, counts.
+pub struct Memory(State);
+
 /// A sandbox that serves; it stops when this is dropped.
 pub struct RunningSandbox {
     address: SocketAddr,
@@ -124,6 +127,16 @@ impl RunningSandbox {
         })?;
         let id = state.registry.get(index).map(|key| key.id.clone()).unwrap_or_default();
         Ok((id, secret(value)?))
+    }
+
+    /// Everything the sandbox remembers, as of now.
+    pub fn memory(&self) -> Memory {
+        Memory(lock(&self.state).clone())
+    }
+
+    /// Puts back what it remembered then; what came later never was.
+    pub fn recall(&self, memory: &Memory) {
+        *lock(&self.state) = memory.0.clone();
     }
 
     /// The counts so far.

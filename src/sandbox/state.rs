@@ -10,6 +10,7 @@ use super::statistics::Statistics;
 use super::usage::Usage;
 
 /// The sandbox's memory.
+#[derive(Clone)]
 pub(super) struct State {
     pub(super) settings: SandboxSettings,
     pub(super) registry: Registry,

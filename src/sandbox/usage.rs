@@ -28,7 +28,7 @@ pub(super) struct Entry<'u> {
 }
 
 /// All use since the start.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Usage {
     /// By the second each minute starts, then by the indices of key and model.
     minutes: BTreeMap<i64, BTreeMap<(usize, usize), Tokens>>,
