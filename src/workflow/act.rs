@@ -78,9 +78,6 @@ pub(super) async fn perform(drive: &mut Drive<'_, '_>, effect: Effect) -> Result
         Effect::Delete { id, fingerprint } => {
             drop(drive.locked.hold(drive.ports)?);
             let outcome = drive.ports.provider.delete(&id).await;
-            if matches!(outcome, Outcome::Done(())) {
-                forget_value(drive, fingerprint).await;
-            }
             drive.called(fingerprint, outcome);
             Ok(())
         }
@@ -369,12 +366,17 @@ fn erased(drive: &Drive<'_, '_>) -> Event {
 }
 
 /// After a purge the dead value serves nobody; being unable to erase it does not undo the purge.
-async fn forget_value(drive: &Drive<'_, '_>, fingerprint: Fingerprint) {
+pub(super) async fn forget_revoked_value(drive: &Drive<'_, '_>) {
+    let Some(Phase::Revoked { revoked, .. }) = drive.state().map(|state| &state.phase) else {
+        return;
+    };
+    let fingerprint = revoked.credential.fingerprint;
     let Some(slot) = drive.state().and_then(|state| state.slot_of(fingerprint)) else {
         return;
     };
     if let Err(error) = drive.ports.slots.erase(slot, fingerprint).await {
-        drive.ports.narrator.warn(&format!("the purged value stays in its slot: {error}"));
+        let remedy = &error.remedy;
+        drive.ports.narrator.warn(&format!("the purged value stays in its slot: {error}; {remedy}"));
     }
 }
 

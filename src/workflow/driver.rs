@@ -87,9 +87,15 @@ impl<'a, 'lock> Drive<'a, 'lock> {
             let step = plan(self.locked.state(), self.goal, &self.facts, &self.ports.settings.policy, &now);
             tracing::debug!(?step, "next step");
             match step {
-                Step::Observe(question) => observe::answer(self, question).await,
+                Step::Observe(question) => observe::answer(self, question).await?,
                 Step::Act(effect) => act::perform(self, effect).await?,
-                Step::Record(event) => self.record(&event)?,
+                Step::Record(event) => {
+                    // Here and not with the call: a run that was killed after it finds the credential deleted.
+                    if matches!(event, Event::Purged) {
+                        act::forget_revoked_value(self).await;
+                    }
+                    self.record(&event)?;
+                }
                 Step::Wait(wait) => return Ok(Arrival::Waiting(wait)),
                 Step::Done => return Ok(Arrival::Done),
                 Step::Refused(refusal) => return Ok(Arrival::Refused(refusal)),

@@ -75,6 +75,7 @@ pub async fn finish(ports: &Ports, options: &Options) -> Result<Report, Failure>
             }
             Arrival::Refused(Refusal::PersonMustRevoke { fingerprint }) if options.wait => {
                 if !has_asked {
+                    drop(locked.hold(ports)?);
                     observe::ask_person(ports, locked.state(), *fingerprint);
                     has_asked = true;
                 }

@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 
 use super::driver::Drive;
 use super::ports::Ports;
+use crate::error::Failure;
 use crate::provider::probe::{self, ProbeSettings, Settled};
 use crate::provider::{Outcome, Ping, Provider};
 use crate::rotation::credential::{Identity, LastUseSeen, UsageBucket, Verdict};
@@ -15,10 +16,13 @@ use crate::rotation::lease::LeaseSeen;
 use crate::rotation::phase::KeyState;
 use crate::rotation::plan::{Goal, Question};
 use crate::rotation::stamp::elapsed;
-use crate::secret::Fingerprint;
+use crate::secret::{Fingerprint, Secret};
 
 /// Answers one question by adding to the drive's facts. What cannot be told is a fact, too.
-pub(super) async fn answer(drive: &mut Drive<'_, '_>, question: Question) {
+///
+/// # Errors
+/// Exit 4 where a person was to be asked for something, and the state has changed meanwhile.
+pub(super) async fn answer(drive: &mut Drive<'_, '_>, question: Question) -> Result<(), Failure> {
     match question {
         Question::Probe(fingerprint) => probe_now(drive, fingerprint).await,
         Question::AwaitRejection(fingerprint) => {
@@ -26,7 +30,7 @@ pub(super) async fn answer(drive: &mut Drive<'_, '_>, question: Question) {
             await_rejection(drive, fingerprint, limit, "the provider to refuse the revoked credential").await;
         }
         Question::AwaitAcceptance(fingerprint) => await_acceptance(drive, fingerprint).await,
-        Question::AwaitPerson(fingerprint) => await_person(drive, fingerprint).await,
+        Question::AwaitPerson(fingerprint) => await_person(drive, fingerprint).await?,
         Question::Identify(fingerprint) => identify(drive, fingerprint).await,
         Question::KeyStatus(fingerprint) => key_status(drive, fingerprint).await,
         Question::CheckTargets => check_targets(drive).await,
@@ -36,30 +40,39 @@ pub(super) async fn answer(drive: &mut Drive<'_, '_>, question: Question) {
         Question::Usage => usage(drive).await,
         Question::Leases => drive.facts.leases = Some(leases(drive.ports)),
     }
+    Ok(())
 }
 
 async fn probe_now(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {
-    let mut settings = drive.ports.settings.probe;
-    if matches!(drive.goal, Goal::RevokeNow(_)) {
-        // Seconds count, and the credential was settled when it was staged.
-        settings = ProbeSettings { attempts: 1, ..settings };
-    }
     drive.ports.narrator.waiting(&format!("probing {fingerprint} …"));
     let value = drive.materials.get(fingerprint, drive.locked.state(), &*drive.ports.slots).await;
-    let settled = match value {
+    match value {
         Ok(value) => {
-            let provider = &*drive.ports.provider;
-            let mut settled = probe::settle(provider, &*drive.ports.clock, &value, &settings).await;
+            let mut settled = settle(drive, &value).await;
             if settled.verdict == Verdict::Rejected
-                && let Some(remark) = provider.shape_remark(&value)
+                && let Some(remark) = drive.ports.provider.shape_remark(&value)
             {
                 settled.detail.push_str(&format!("; {remark}"));
             }
-            settled
+            take(drive, fingerprint, settled);
         }
-        Err(reason) => return not_at_hand(drive, fingerprint, reason),
-    };
-    take(drive, fingerprint, settled);
+        Err(reason) => not_at_hand(drive, fingerprint, reason),
+    }
+}
+
+/// In an emergency seconds count, and a credential of the state was settled when it was staged: one ping that accepts it
+/// is enough. One that rejects it is not: a suspect that is called dead by mistake lives on.
+async fn settle(drive: &Drive<'_, '_>, value: &Secret) -> Settled {
+    let ports = drive.ports;
+    let is_known = drive.state().is_some_and(|state| state.credential(value.fingerprint()).is_some());
+    if is_known && matches!(drive.goal, Goal::RevokeNow(_)) {
+        let once = ProbeSettings { attempts: 1, ..ports.settings.probe };
+        let settled = probe::settle(&*ports.provider, &*ports.clock, value, &once).await;
+        if settled.verdict != Verdict::Rejected {
+            return settled;
+        }
+    }
+    probe::settle(&*ports.provider, &*ports.clock, value, &ports.settings.probe).await
 }
 
 /// Without the value nothing can be probed, and that is no verdict.
@@ -126,11 +139,13 @@ pub(super) fn ask_person(ports: &Ports, state: Option<&KeyState>, fingerprint: F
     ));
 }
 
-async fn await_person(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {
+async fn await_person(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) -> Result<(), Failure> {
     if drive.leaves_person {
         drive.facts.waited_for_person.insert(fingerprint);
-        return;
+        return Ok(());
     }
+    // To ask a person is to revoke: what an emergency has made the active one meanwhile is not asked for.
+    drop(drive.locked.hold(drive.ports)?);
     ask_person(drive.ports, drive.state(), fingerprint);
     let limit = drive.ports.settings.manual_revoke_wait;
     await_rejection(drive, fingerprint, limit, "a person to disable the old key at the console").await;
@@ -139,6 +154,7 @@ async fn await_person(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {
     if let Some(active) = drive.state().map(|state| state.active().fingerprint) {
         drive.facts.probes.remove(&active);
     }
+    Ok(())
 }
 
 async fn await_acceptance(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {

@@ -167,7 +167,7 @@ impl Speaker<'_> {
             Refusal::TargetsBroken { targets } => listed(
                 Failure::new(
                     ExitCode::Unreachable,
-                    format!("{} cannot be written, so nothing was changed", targets_named(targets)),
+                    format!("{} cannot be {}", targets_named(targets), self.instead_of_reaching_them()),
                     format!("mend what is named above, then {again} again"),
                 ),
                 targets,
@@ -281,6 +281,15 @@ impl Speaker<'_> {
         match self.goal {
             Goal::RevokeNow(_) => "the same command".to_owned(),
             goal => format!("`rotate {} {}`", goal.command(), self.key),
+        }
+    }
+
+    /// Before consumers are moved a target is looked at whether it can be written; in the window, whether it still
+    /// holds the active value, and by then all else is done.
+    fn instead_of_reaching_them(&self) -> &'static str {
+        match self.record.map(|record| &record.state.phase) {
+            Some(Phase::GraceWindow { .. }) => "reached now; the grace window is open and stays as it is",
+            _ => "written, so nothing was changed",
         }
     }
 
