@@ -342,6 +342,15 @@ impl KeyState {
         in_use.is_none() && self.set_aside.iter().filter(has_id).all(|aside| aside.never_served)
     }
 
+    /// What is left over to be gone on with: but for keys that a person has put to use meanwhile.
+    pub fn left_to_do(&self) -> Option<Intent> {
+        let mut intent = self.left_over.clone()?;
+        if let Effect::Sweep { ids } = &mut intent.effect {
+            ids.retain(|id| self.may_be_swept(id));
+        }
+        Some(intent)
+    }
+
     /// Whether an emergency under way is about this credential.
     pub fn is_suspect(&self, fingerprint: Fingerprint) -> bool {
         self.emergency.as_ref().is_some_and(|emergency| emergency.suspects.contains(&fingerprint))

@@ -109,7 +109,7 @@ impl Transition<'_> {
         if !intents::fits(&self.state, &intent.effect) {
             return self.bad_data("the effect has no place here");
         }
-        if self.state.left_over.as_ref() == Some(&intent) {
+        if self.state.left_to_do().as_ref() == Some(&intent) {
             self.state.left_over = None;
         }
         if let Some(unfinished) =
@@ -448,6 +448,7 @@ impl Transition<'_> {
         if self.state.emergency.take().is_none() {
             return self.bad_data("no emergency was declared");
         }
+        intents::called_off(&mut self.state);
         Ok(self.state)
     }
 

@@ -177,8 +177,8 @@ pub(super) fn clear_away(state: &KeyState, view: View<'_>) -> Result<Option<Step
 
 /// Goes on with what an emergency came in between of.
 fn take_up(state: &KeyState) -> Step {
-    match &state.left_over {
-        Some(intent) => Step::Record(Event::Intended { intent: intent.clone() }),
+    match state.left_to_do() {
+        Some(intent) => Step::Record(Event::Intended { intent }),
         None => Step::Done,
     }
 }

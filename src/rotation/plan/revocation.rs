@@ -40,7 +40,7 @@ impl Revocation<'_> {
     fn begin(&self) -> Result<Step, Step> {
         let victim = self.victim.fingerprint;
         match self.view.probe(victim)? {
-            Verdict::Rejected => return self.record(RevokedBy::Elsewhere),
+            Verdict::Rejected => return self.dead_already(),
             Verdict::Unknown if self.is_lost_suspect() => return self.begin_by_record(),
             Verdict::Unknown => return Err(self.view.no_verdict(victim, self.wanted())),
             Verdict::Accepted => {}
@@ -66,6 +66,25 @@ impl Revocation<'_> {
             });
         }
         Ok(Step::Act(Effect::Revoke { id, fingerprint: victim }))
+    }
+
+    /// It is refused, and nothing was sent from here: somebody else has ended it. But where the provider's record calls it
+    /// active, some server of the provider is late, and it will be accepted again.
+    fn dead_already(&self) -> Result<Step, Step> {
+        let fingerprint = self.victim.fingerprint;
+        let has_record = self.view.policy.capabilities.revoke && self.victim.provider_key_id.is_some();
+        if self.state.dead.contains(&fingerprint) || !has_record {
+            return self.record(RevokedBy::Elsewhere);
+        }
+        match self.view.facts.key_statuses.get(&fingerprint) {
+            None => Err(self.unknown().unwrap_or(Step::Observe(Question::KeyStatus(fingerprint)))),
+            Some(Some(KeyStatus::Active)) if self.state.emergency.is_some() => self.begin_by_record(),
+            Some(Some(KeyStatus::Active)) => Err(Step::Refused(Refusal::Unreachable {
+                wanted: self.wanted(),
+                detail: "it is refused, but the provider's record says active".to_owned(),
+            })),
+            Some(_) => self.record(RevokedBy::Elsewhere),
+        }
     }
 
     /// Whether an emergency is about a credential whose value is gone: it cannot be probed, but it has

@@ -62,7 +62,8 @@ pub(super) fn store(
         }
     }
     in_workspace(fingerprint, view)?;
-    if !candidate.never_served {
+    // An emergency leaves what was begun with a key of the provider's own making until it is over.
+    if !candidate.never_served && state.emergency.is_none() {
         mint::instead(state, identity, view)?;
     }
     Ok(Step::Act(Effect::StoreStaged {

@@ -35,6 +35,14 @@ pub(super) fn fits(state: &KeyState, effect: &Effect) -> bool {
     }
 }
 
+/// With its emergency over, what `revoke-now` has begun is resumed by the command that called it off: typed again,
+/// `revoke-now` would be another emergency.
+pub(super) fn called_off(state: &mut KeyState) {
+    if let Some(intent) = state.intent.as_mut().filter(|intent| intent.command == "revoke-now") {
+        intent.command = "abort".to_owned();
+    }
+}
+
 /// What an intent leaves to be done with a key that the provider made, where another one takes its place that does
 /// not go on with it.
 pub(super) fn unfinished_making(begun: Intent, next: &Intent) -> Option<Intent> {
