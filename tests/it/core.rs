@@ -5,7 +5,7 @@ mod evidence;
 mod grace;
 mod histories;
 mod minting;
-mod plan_table;
+pub mod plan_table;
 mod refusals;
 mod regressions;
 mod run;

@@ -15,6 +15,7 @@ mod emergency;
 mod evidence;
 mod exec;
 mod exit_codes;
+mod hostile;
 mod lab;
 mod lean;
 mod lease;

@@ -36,7 +36,7 @@ impl Needles {
 
     /// The first form that is in there.
     pub fn found_in(&self, bytes: &[u8]) -> Option<&str> {
-        let is_in = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
+        let is_in = |needle: &[u8]| memchr::memmem::find(bytes, needle).is_some();
         self.forms.iter().find(|(_, needle)| is_in(needle)).map(|(name, _)| name.as_str())
     }
 }
