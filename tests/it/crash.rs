@@ -1,9 +1,11 @@
 //! Killed at any moment: consumers stay served, `status` says how to go on, and going on converges.
 
 mod lost_outcome;
-mod scenario;
+pub mod recovery;
+pub mod scenario;
 
-use scenario::{Bench, Scenario, converges, others_do_no_harm};
+use recovery::{converges, others_do_no_harm};
+use scenario::{Bench, Scenario};
 
 fn nothing(_: &Bench) {}
 

@@ -4,6 +4,7 @@ pub mod double;
 pub mod iam;
 pub mod moto;
 pub mod snapshot;
+pub mod strace;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

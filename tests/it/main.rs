@@ -27,6 +27,7 @@ mod races;
 mod sandbox;
 mod slots;
 mod store;
+mod sweep;
 mod targets;
 mod terminal;
 mod whole_rotation;

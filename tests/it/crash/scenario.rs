@@ -1,28 +1,15 @@
-//! One command, killed at each of its crash points, and what must be true then and afterwards.
+//! One command and where it starts from, on a bench that is put back to the start as often as it is wanted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
+use rotate::store::journal::Entry;
 use rotate::store::{Journal as _, JournalFile};
 use serde_json::Value;
 
 use crate::lab::double::{Double, Heard};
 use crate::lab::snapshot::Snapshot;
 use crate::lab::{ConsoleKey, Lab, Ran, value_in};
-
-/// More crash points than any command passes.
-const POINTS_LIMIT: u32 = 60;
-
-/// What else an operator may run after a crash.
-const OTHERS: [&str; 8] = [
-    "promote prod",
-    "finish prod",
-    "abort prod",
-    "undo prod",
-    "stage prod --from file:other.key",
-    "revoke-now prod --suspect old --reason leaked --yes",
-    "revoke-now prod --suspect new --reason leaked --yes",
-    "revoke-now prod --suspect all --replace-from file:other.key --reason leaked --yes",
-];
 
 /// A lab in which a command can be killed.
 pub struct Bench {
@@ -53,19 +40,37 @@ impl Scenario {
         Self { served: false, ..self }
     }
 
-    fn verb(&self) -> &str {
+    pub fn verb(&self) -> &str {
         self.command.split(' ').next().unwrap()
     }
 }
 
 /// Everything that an undisturbed run leaves and a resumed one must leave too.
-#[derive(Debug, PartialEq)]
-struct End {
+#[derive(Clone, Debug, PartialEq)]
+pub struct End {
     status: Value,
     targets: [String; 2],
     served: Option<String>,
     slots: BTreeMap<String, String>,
     console: BTreeMap<String, String>,
+    /// Temporary files of killed runs.
+    leftovers: Vec<PathBuf>,
+}
+
+impl End {
+    /// The same whatever stands there in `status` and in the slots' files.
+    pub fn without(&self, status: &[&str], slots: bool) -> Self {
+        let mut end = self.clone();
+        for pointer in status {
+            if let Some(value) = end.status.pointer_mut(pointer) {
+                *value = Value::Null;
+            }
+        }
+        if slots {
+            end.slots.clear();
+        }
+        end
+    }
 }
 
 impl Bench {
@@ -168,13 +173,24 @@ impl Bench {
         assert!(found.problems.is_empty(), "{when}: {found:?}");
     }
 
+    /// Everything that the journal tells.
+    pub fn journal(&self) -> Vec<Entry> {
+        JournalFile::new(&self.lab.path("state"), "prod").entries().unwrap()
+    }
+
+    /// That this is how everything stands; only what differs is shown.
+    #[track_caller]
+    pub fn assert_ends(&self, expected: &End, when: &str) {
+        assert_alike(&self.end(), expected, when);
+    }
+
     /// The state file; null before there is one.
-    fn state(&self) -> Value {
+    pub fn state(&self) -> Value {
         let text = std::fs::read_to_string(self.lab.path("state/prod.json"));
         text.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap())
     }
 
-    fn end(&self) -> End {
+    pub fn end(&self) -> End {
         let mut status = self.lab.status("prod");
         forget_times(&mut status);
         let directory = std::fs::read_dir(self.lab.path("state/slots"));
@@ -195,11 +211,13 @@ impl Bench {
             served: (key.code == 0).then_some(key.stdout),
             slots,
             console: self.lab.console_list(),
+            leftovers: leftovers(&self.lab.path(".")),
         }
     }
 
     /// The changes of keys that the provider was asked for: (path, body).
     pub fn changes(&self) -> Vec<(String, String)> {
+        self.front.settle();
         let change = |heard: Heard| {
             let is_change = heard.method == "POST" && heard.path.contains("/organizations/api_keys/");
             is_change.then_some((heard.path, heard.body))
@@ -207,9 +225,36 @@ impl Bench {
         self.front.take().into_iter().filter_map(change).collect()
     }
 
-    fn generation(&self) -> u64 {
+    pub fn generation(&self) -> u64 {
         self.state()["generation"].as_u64().unwrap_or(0)
     }
+}
+
+#[track_caller]
+pub fn assert_alike(found: &End, expected: &End, when: &str) {
+    let none = serde_json::Map::new();
+    let status = |end: &End| end.status.as_object().unwrap_or(&none).clone();
+    let (one, other) = (status(found), status(expected));
+    let names: BTreeSet<_> = one.keys().chain(other.keys()).collect();
+    let differ: Vec<_> = names
+        .into_iter()
+        .filter(|name| one.get(*name) != other.get(*name))
+        .map(|name| format!("{name}: {:?}, expected {:?}", one.get(name), other.get(name)))
+        .collect();
+    assert!(differ.is_empty(), "{when}: {}", differ.join("\n"));
+    assert_eq!(found.targets, expected.targets, "{when}");
+    assert_eq!(found.served, expected.served, "{when}");
+    assert_eq!(found.slots, expected.slots, "{when}");
+    assert_eq!(found.console, expected.console, "{when}");
+    assert_eq!(found.leftovers, expected.leftovers, "{when}");
+    assert_eq!(found, expected, "{when}");
+}
+
+fn leftovers(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let (below, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let is_left = |path: &PathBuf| path.to_string_lossy().contains(".rotate-");
+    files.into_iter().filter(is_left).chain(below.iter().flat_map(|below| leftovers(below))).collect()
 }
 
 /// What differs from run to run without meaning anything.
@@ -230,147 +275,39 @@ fn forget_times(status: &mut Value) {
     }
 }
 
-/// A bench that is put back to the start before every case, anew where that is not possible.
-struct Start<'s> {
+/// What a command comes to when nothing disturbs it.
+pub struct Undisturbed {
+    pub end: End,
+    pub changes: Vec<(String, String)>,
+    /// The generation before it and after it.
+    pub before: u64,
+    pub last: u64,
+}
+
+/// A bench that is put back to the start before every case.
+pub struct Start<'s> {
     scenario: &'s Scenario,
-    bench: Bench,
+    pub bench: Bench,
     snapshot: Snapshot,
 }
 
 impl<'s> Start<'s> {
-    fn new(scenario: &'s Scenario) -> Self {
+    pub fn new(scenario: &'s Scenario) -> Self {
         let bench = Bench::prepared(scenario);
         let snapshot = bench.lab.snapshot();
         Self { scenario, bench, snapshot }
     }
 
-    fn again(&mut self) -> &Bench {
-        if self.bench.lab.console_list().values().any(|status| status == "archived") {
-            *self = Self::new(self.scenario);
-        } else {
-            self.bench.lab.restore(&self.snapshot);
-        }
+    pub fn again(&self) -> &Bench {
+        self.bench.lab.restore(&self.snapshot);
         self.bench.front.take();
         &self.bench
     }
-}
 
-/// Kills the command at every crash point. Each time: consumers are served, `status` tells how to go on,
-/// and the same command comes to the same end.
-pub fn converges(scenario: &Scenario) {
-    let mut start = Start::new(scenario);
-    let bench = &start.bench;
-    let before = bench.generation();
-    bench.run(scenario.command).expect(scenario.exit);
-    let (undisturbed, changes) = (bench.end(), bench.changes());
-    let last = bench.generation();
-    let mut survived = false;
-    for point in 1..POINTS_LIMIT {
-        let bench = start.again();
-        let ran = bench.run_until(scenario.command, point);
-        if ran.code != -1 {
-            ran.expect(scenario.exit);
-            survived = true;
-            break;
-        }
-        let when =
-            format!("`{}` killed: {}", scenario.command, ran.stderr.lines().last().unwrap_or_default());
-        if scenario.served {
-            bench.assert_served(&when);
-        }
-        assert_told(bench, scenario, &when, before, last, &ran.stderr);
-        let all_committed = bench.generation() == last;
-        let again = bench.run(scenario.command);
-        // A finished emergency is not begun again, and says so.
-        let over = all_committed && again.code == 6 && again.stderr.contains("is over");
-        assert!(again.code == scenario.exit || over, "{when}: {again:#?}");
-        assert_eq!(bench.end(), undisturbed, "{when}");
-        let mut found = bench.changes();
-        if !all_committed {
-            found.dedup_by(|one, other| one == other && one.1.contains("\"active\""));
-            assert_eq!(found, changes, "{when}: the provider was asked for something else, or twice");
-        }
-        bench.assert_chain(&when);
+    pub fn undisturbed(&self) -> Undisturbed {
+        let bench = self.again();
+        let before = bench.generation();
+        bench.run(self.scenario.command).expect(self.scenario.exit);
+        Undisturbed { end: bench.end(), changes: bench.changes(), before, last: bench.generation() }
     }
-    assert!(survived, "more than {POINTS_LIMIT} crash points");
-}
-
-/// `status` works, and between the first commit and the last it names the command that resumes.
-fn assert_told(bench: &Bench, scenario: &Scenario, when: &str, before: u64, last: u64, stderr: &str) {
-    let status = bench.lab.status("prod");
-    let generation = status["generation"].as_u64().unwrap_or(0);
-    let resume = format!("rotate {} prod", scenario.verb());
-    if generation > before && generation < last {
-        let next = status["next"].as_str().unwrap();
-        assert!(next.starts_with(&resume), "{when}: {status:#}");
-    }
-    if stderr.contains("the effect") && scenario.verb() != "adopt" {
-        let told = status["interrupted"]["resume"].as_str().unwrap_or_default();
-        assert!(told.starts_with(&resume), "{when}: {status:#}");
-        assert!(bench.run("status prod").stdout.contains("resume with `rotate "), "{when}");
-    }
-}
-
-/// Kills the command at every crash point and then runs each other command: consumers stay served, and
-/// a command that is refused names one that is not.
-pub fn others_do_no_harm(scenario: &Scenario) {
-    let mut start = Start::new(scenario);
-    for point in 1..POINTS_LIMIT {
-        let bench = start.again();
-        let ran = bench.run_until(scenario.command, point);
-        if ran.code != -1 {
-            return;
-        }
-        // At the other points the world is as it was at the point before.
-        let moments = ["between journal and state", "after the state", "after the effect"];
-        if !moments.iter().any(|moment| ran.stderr.trim_end().ends_with(moment)) {
-            continue;
-        }
-        let crashed = bench.lab.snapshot();
-        for other in OTHERS {
-            bench.lab.restore(&crashed);
-            let when = format!(
-                "`{}` killed: {}; then `{other}`",
-                scenario.command,
-                ran.stderr.lines().last().unwrap_or_default()
-            );
-            let after = bench.run_words_json(other);
-            let value_is_gone = after.code == 5 && after.stdout.contains("is not at hand");
-            assert!(value_is_gone || [0, 2, 6, 10, 12, 20].contains(&after.code), "{when}: {after:#?}");
-            bench.assert_served(&when);
-            bench.assert_chain(&when);
-            if after.code == 6 {
-                assert_leads_on(bench, scenario, &after, &when);
-            }
-        }
-    }
-    panic!("more than {POINTS_LIMIT} crash points");
-}
-
-impl Bench {
-    fn run_words_json(&self, command: &str) -> Ran {
-        self.run(&format!("{command} --json"))
-    }
-}
-
-/// A refusal names a command that the phase does not refuse.
-fn assert_leads_on(bench: &Bench, scenario: &Scenario, refused: &Ran, when: &str) {
-    let error = refused.json()["error"].clone();
-    let hint = error["hint"].as_str().unwrap();
-    let named = hint.split('`').find_map(|text| text.strip_prefix("rotate ")).unwrap_or_default();
-    let verb = named.split(' ').next().unwrap_or_default();
-    let command = match verb {
-        _ if verb == scenario.verb() => scenario.command.to_owned(),
-        "adopt" => "adopt prod --from file:old.key".to_owned(),
-        "stage" if hint.contains("--replace") => "stage prod --replace --from file:spare.key".to_owned(),
-        "stage" => "stage prod --from file:spare.key".to_owned(),
-        "revoke-now" => "revoke-now prod --reason leaked --yes".to_owned(),
-        "promote" | "finish" | "abort" | "undo" | "status" => format!("{verb} prod"),
-        _ => panic!("{when}: names no command: {error:#}"),
-    };
-    if verb == "status" {
-        return;
-    }
-    let planned = bench.run(&format!("{command} --dry-run --json"));
-    assert_ne!(planned.code, 6, "{when}: {error:#}\nnames a command that is refused too: {planned:#?}");
 }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -33,6 +33,8 @@ pub struct Double {
     address: SocketAddr,
     heard: Arc<Mutex<Vec<Heard>>>,
     stopping: Arc<AtomicBool>,
+    /// Connections that were taken and are not over.
+    open: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -44,7 +46,8 @@ impl Double {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let stopping = Arc::new(AtomicBool::new(false));
         let answer = Arc::new(answer);
-        let (log, stop) = (Arc::clone(&heard), Arc::clone(&stopping));
+        let open = Arc::new(AtomicUsize::new(0));
+        let (log, stop, count) = (Arc::clone(&heard), Arc::clone(&stopping), Arc::clone(&open));
         let thread = std::thread::spawn(move || {
             for stream in listener.incoming() {
                 if stop.load(Ordering::SeqCst) {
@@ -53,16 +56,19 @@ impl Double {
                 let (Ok(stream), log, answer) = (stream, Arc::clone(&log), Arc::clone(&answer)) else {
                     continue;
                 };
+                count.fetch_add(1, Ordering::SeqCst);
+                let count = Arc::clone(&count);
                 std::thread::spawn(move || {
                     if let Some(request) = read_request(&stream) {
                         log.lock().unwrap().push(request.clone());
                         // A client that was killed meanwhile does not read its answer.
                         let _ = (&stream).write_all(&answer(&request));
                     }
+                    count.fetch_sub(1, Ordering::SeqCst);
                 });
             }
         });
-        Self { address, heard, stopping, thread: Some(thread) }
+        Self { address, heard, stopping, open, thread: Some(thread) }
     }
 
     /// Passes every request on to another server on the loopback, and its answer back.
@@ -72,6 +78,21 @@ impl Double {
 
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Waits until everything that was sent before is answered, also what a killed client had sent.
+    pub fn settle(&self) {
+        // Connections are taken in the order in which they were made: once this one is, the others are.
+        let mut last = TcpStream::connect(self.address).unwrap();
+        last.shutdown(std::net::Shutdown::Write).unwrap();
+        let _ = last.read(&mut [0]);
+        for _ in 0..20_000 {
+            if self.open.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_micros(500));
+        }
+        panic!("a request is not answered");
     }
 
     /// Everything heard since the last call.

@@ -1,24 +1,24 @@
-//! A lab's files and its console, put back as they were, so that many cases share one preparation.
+//! A lab's files and its sandbox, put back as they were, so that many cases share one preparation.
 
-use std::collections::BTreeMap;
 use std::path::Path;
+
+use rotate::sandbox::Memory;
 
 use super::Lab;
 
-/// A lab at one moment: its directory without what `rotate` never writes, and the console's statuses.
+/// A lab at one moment: its directory, and what its sandbox remembers.
 pub struct Snapshot {
     files: tempfile::TempDir,
-    console: BTreeMap<String, String>,
+    sandbox: Memory,
 }
 
 impl Lab {
     pub fn snapshot(&self) -> Snapshot {
         let files = tempfile::tempdir().unwrap();
         copy(self.directory.path(), files.path());
-        Snapshot { files, console: self.console_list() }
+        Snapshot { files, sandbox: self.sandbox.memory() }
     }
 
-    /// Puts files and statuses back. Not possible once a key was archived.
     pub fn restore(&self, snapshot: &Snapshot) {
         for entry in std::fs::read_dir(self.directory.path()).unwrap() {
             let entry = entry.unwrap();
@@ -29,13 +29,7 @@ impl Lab {
             }
         }
         copy(snapshot.files.path(), self.directory.path());
-        for (id, status) in self.console_list() {
-            let before = snapshot.console.get(&id).map_or("inactive", String::as_str);
-            if status != before {
-                assert_ne!(status, "archived", "an archived key does not come back");
-                self.console_set(&id, before);
-            }
-        }
+        self.sandbox.recall(&snapshot.sandbox);
     }
 }
 
