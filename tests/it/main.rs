@@ -25,6 +25,7 @@ mod proof;
 mod provider_anthropic;
 mod races;
 mod sandbox;
+mod simulation;
 mod slots;
 mod store;
 mod sweep;

@@ -45,7 +45,7 @@ fn active(story: &Story) -> usize {
 #[test]
 fn a_leak_in_the_middle_of_an_abort_goes_forward_again() {
     let mut story = promoted();
-    dies(&mut story, Command::Abort, 2);
+    dies(&mut story, Command::Abort, 1);
     assert!(matches!(
         story.state.as_ref().unwrap().phase,
         Phase::Promoted { direction: Direction::Back, .. }
@@ -267,4 +267,43 @@ fn an_emergency_whose_replacement_went_over_the_old_one_is_not_called_off() {
     assert!(matches!(end, End::Refused(Refusal::Busy { resume: "revoke-now", .. })), "{end:?}");
     well(&mut story, leaked(Suspect::New, Some(2), false));
     assert_eq!(active(&story), 2);
+}
+
+/// The credential 0 was revoked and brought back, and some server of the provider has not heard of that yet.
+fn refused_for_a_while(story: &mut Story) {
+    story.world.keys[0].is = KeyIs::Active;
+    story.world.keys[0].late_until = story.world.truth + 600;
+}
+
+#[test]
+fn one_that_is_refused_but_active_on_record_is_not_called_revoked() {
+    let mut story = promoted();
+    story.world.pass(3600);
+    refused_for_a_while(&mut story);
+    let end = story.run(&Command::Finish { accept_targets: false }, &mut Dice::default());
+    assert!(matches!(end, End::Refused(Refusal::Unreachable { wanted: Wanted::Retiring, .. })), "{end:?}");
+    story.world.pass(600);
+    well(&mut story, Command::Finish { accept_targets: false });
+    assert_eq!(story.world.keys[0].is, KeyIs::Inactive);
+}
+
+#[test]
+fn a_leaked_one_that_is_refused_but_active_on_record_is_revoked() {
+    let mut story = promoted();
+    refused_for_a_while(&mut story);
+    well(&mut story, leaked(Suspect::Old, None, false));
+    assert_eq!(story.world.keys[0].is, KeyIs::Inactive, "it will be accepted again");
+}
+
+#[test]
+fn an_emergency_that_was_called_off_is_not_resumed_by_another_one() {
+    let mut story = promoted();
+    // Dies with the targets about to be written.
+    dies(&mut story, leaked(Suspect::New, None, false), 5);
+    assert_eq!(story.state.as_ref().unwrap().intent.as_ref().unwrap().command, "revoke-now");
+    dies(&mut story, Command::Abort, 1);
+    let state = story.state.as_ref().unwrap();
+    assert_eq!((&state.emergency, state.intent.as_ref().unwrap().command.as_str()), (&None, "abort"));
+    well(&mut story, Command::Abort);
+    assert_eq!(active(&story), 0);
 }

@@ -61,6 +61,8 @@ pub struct ProviderKey {
     pub is: KeyIs,
     /// Until when the provider goes on accepting a key that it was told to refuse.
     pub accepted_until: i64,
+    /// Until when the provider goes on refusing a key that it was told to accept.
+    pub late_until: i64,
     /// Someone other than `rotate` disabled it at the console.
     pub disabled_by_person: bool,
     pub made_at: i64,
@@ -104,7 +106,13 @@ pub struct World {
 
 impl World {
     pub fn new(readable_targets: &[bool]) -> Self {
-        let key = ProviderKey { is: KeyIs::Active, accepted_until: 0, disabled_by_person: false, made_at: 0 };
+        let key = ProviderKey {
+            is: KeyIs::Active,
+            accepted_until: 0,
+            late_until: 0,
+            disabled_by_person: false,
+            made_at: 0,
+        };
         // What is adopted first is what consumers use today.
         let todays = Held { since: 0, credential: Some(0), foreign: false };
         let nothing = Held { since: 0, credential: None, foreign: false };
@@ -175,7 +183,7 @@ impl World {
 
     pub fn accepts(&self, credential: usize) -> bool {
         let key = &self.keys[credential];
-        key.is == KeyIs::Active || self.truth < key.accepted_until
+        if key.is == KeyIs::Active { self.truth >= key.late_until } else { self.truth < key.accepted_until }
     }
 
     pub fn slot(&mut self, slot: SlotName) -> &mut Option<usize> {
