@@ -19,6 +19,7 @@ mod hostile;
 mod lab;
 mod lean;
 mod lease;
+mod model;
 mod overtaken;
 mod promise;
 mod proof;
