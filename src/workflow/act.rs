@@ -20,6 +20,7 @@ use crate::rotation::phase::{Direction, KeyState, Phase, Propagation};
 use crate::rotation::plan::{Attempts, Goal, TakenBack};
 use crate::secret::{Fingerprint, Secret};
 use crate::slots::{Purpose, SlotError};
+use crate::store::Hold;
 use crate::target::{Moving, Target, Written};
 
 /// Performs one effect. The outcome is committed, or is a fact for the next plan.
@@ -46,7 +47,9 @@ pub(super) async fn perform(drive: &mut Drive<'_, '_>, effect: Effect) -> Result
         Effect::WriteTargets { targets, fingerprint } => write_targets(drive, &targets, fingerprint).await,
         Effect::Erase { slot, fingerprints } => {
             for fingerprint in fingerprints {
+                let hold = hold_for_slots(drive)?;
                 let erased = drive.ports.slots.erase(slot, fingerprint).await;
+                drop(hold);
                 erased.map_err(|error| slot_failure(error, ExitCode::State))?;
             }
             crash::point("after the effect");
@@ -192,9 +195,7 @@ async fn store(
         .ok_or_else(|| Failure::unexpected("a value was to be stored that was not seen to be accepted"))?;
     let place = drive.ports.slots.location(slot);
     let code = if drive.ports.slots.placed_by_person() { ExitCode::Person } else { ExitCode::State };
-    let hold = drive.locked.hold(drive.ports)?;
-    // What needs a network may take long, and nobody is kept from committing for so long.
-    let hold = hold.filter(|_| !drive.ports.slots.needs_runtime());
+    let hold = hold_for_slots(drive)?;
     let written = drive.ports.slots.write(slot, accepted.value(), purpose).await;
     drop(hold);
     let placement = match written {
@@ -218,6 +219,13 @@ async fn store(
     crash::point("after the effect");
     drive.ports.narrator.say(&format!("{} is in {place} ({slot})", credential.fingerprint));
     Ok(placement)
+}
+
+/// Makes sure that nobody has overtaken this run, and that nobody does while a slot is changed: but where that needs a
+/// network. It may take long, and nobody is kept from committing for so long.
+fn hold_for_slots(drive: &mut Drive<'_, '_>) -> Result<Option<Hold>, Failure> {
+    let hold = drive.locked.hold(drive.ports)?;
+    Ok(hold.filter(|_| !drive.ports.slots.needs_runtime()))
 }
 
 async fn write_targets(
@@ -366,18 +374,25 @@ fn erased(drive: &Drive<'_, '_>) -> Event {
 }
 
 /// After a purge the dead value serves nobody; being unable to erase it does not undo the purge.
-pub(super) async fn forget_revoked_value(drive: &Drive<'_, '_>) {
+///
+/// # Errors
+/// Somebody has overtaken this run: what lies in the slot by now may not be the dead value.
+pub(super) async fn forget_revoked_value(drive: &mut Drive<'_, '_>) -> Result<(), Failure> {
     let Some(Phase::Revoked { revoked, .. }) = drive.state().map(|state| &state.phase) else {
-        return;
+        return Ok(());
     };
     let fingerprint = revoked.credential.fingerprint;
     let Some(slot) = drive.state().and_then(|state| state.slot_of(fingerprint)) else {
-        return;
+        return Ok(());
     };
-    if let Err(error) = drive.ports.slots.erase(slot, fingerprint).await {
+    let hold = hold_for_slots(drive)?;
+    let erased = drive.ports.slots.erase(slot, fingerprint).await;
+    drop(hold);
+    if let Err(error) = erased {
         let remedy = &error.remedy;
         drive.ports.narrator.warn(&format!("the purged value stays in its slot: {error}; {remedy}"));
     }
+    Ok(())
 }
 
 fn why_taken_back(drive: &Drive<'_, '_>, fingerprint: Fingerprint) -> String {

@@ -92,7 +92,7 @@ impl<'a, 'lock> Drive<'a, 'lock> {
                 Step::Record(event) => {
                     // Here and not with the call: a run that was killed after it finds the credential deleted.
                     if matches!(event, Event::Purged) {
-                        act::forget_revoked_value(self).await;
+                        act::forget_revoked_value(self).await?;
                     }
                     self.record(&event)?;
                 }

@@ -189,9 +189,11 @@ async fn identify(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {
 async fn key_status(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) {
     let id = drive.state().and_then(|state| {
         let intended = match state.intent.as_ref().map(|intent| &intent.effect) {
-            Some(Effect::Revoke { id, .. } | Effect::Reactivate { id, .. } | Effect::Delete { id, .. }) => {
-                Some(id.clone())
-            }
+            Some(
+                Effect::Revoke { id, fingerprint: begun }
+                | Effect::Reactivate { id, fingerprint: begun }
+                | Effect::Delete { id, fingerprint: begun },
+            ) if *begun == fingerprint => Some(id.clone()),
             _ => None,
         };
         intended.or_else(|| state.credential(fingerprint)?.provider_key_id.clone())
