@@ -9,8 +9,8 @@
 //! to make keys or to have the same call refused: there ([`setting::Setting::late_calls`] is false) a look at the state and
 //! the call that follows it are one step. Elsewhere anything may come in between.
 //!
-//! Two looks are taken here that the driver does not take yet, or takes too early: between reading a label and moving it
-//! ([`setting::Guard::LookBeforeLabel`]), and before a value is erased ([`setting::Guard::LookBeforeErase`]).
+//! One look is taken here that the driver takes too early: between reading a label and moving it
+//! ([`setting::Guard::LookBeforeLabel`]).
 
 mod act;
 mod brief;
