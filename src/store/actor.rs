@@ -34,9 +34,7 @@ impl Actor {
             command: command.to_owned(),
         }
     }
-}
 
-impl Actor {
     /// The same process with another command.
     pub fn running(&self, command: &str) -> Self {
         Self { command: command.to_owned(), ..self.clone() }

@@ -47,9 +47,7 @@ pub(super) async fn perform(drive: &mut Drive<'_, '_>, effect: Effect) -> Result
         Effect::WriteTargets { targets, fingerprint } => write_targets(drive, &targets, fingerprint).await,
         Effect::Erase { slot, fingerprints } => {
             for fingerprint in fingerprints {
-                let hold = hold_for_slots(drive)?;
-                let erased = drive.ports.slots.erase(slot, fingerprint).await;
-                drop(hold);
+                let erased = erase(drive, slot, fingerprint).await?;
                 erased.map_err(|error| slot_failure(error, ExitCode::State))?;
             }
             crash::point("after the effect");
@@ -364,6 +362,18 @@ async fn look_back(target: &dyn Target, value: &Secret) -> Propagation {
     }
 }
 
+/// Erases a value that nobody has put to use meanwhile; what the slot says of it is inside.
+async fn erase(
+    drive: &mut Drive<'_, '_>,
+    slot: SlotName,
+    fingerprint: Fingerprint,
+) -> Result<Result<(), SlotError>, Failure> {
+    let hold = hold_for_slots(drive)?;
+    let erased = drive.ports.slots.erase(slot, fingerprint).await;
+    drop(hold);
+    Ok(erased)
+}
+
 fn erased(drive: &Drive<'_, '_>) -> Event {
     match drive.state().map(|state| &state.phase) {
         Some(Phase::Promoted { .. }) => {
@@ -385,10 +395,7 @@ pub(super) async fn forget_revoked_value(drive: &mut Drive<'_, '_>) -> Result<()
     let Some(slot) = drive.state().and_then(|state| state.slot_of(fingerprint)) else {
         return Ok(());
     };
-    let hold = hold_for_slots(drive)?;
-    let erased = drive.ports.slots.erase(slot, fingerprint).await;
-    drop(hold);
-    if let Err(error) = erased {
+    if let Err(error) = erase(drive, slot, fingerprint).await? {
         let remedy = &error.remedy;
         drive.ports.narrator.warn(&format!("the purged value stays in its slot: {error}; {remedy}"));
     }
