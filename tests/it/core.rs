@@ -12,4 +12,4 @@ mod run;
 pub mod sample;
 mod story;
 mod transitions;
-mod world;
+pub mod world;

@@ -68,7 +68,7 @@ pub struct ProviderKey {
     pub made_at: i64,
 }
 
-/// One value that consumers of one place could read, and from when.
+/// One value that consumers of one place could read, and from when, by the world's own time.
 #[derive(Clone, Copy, Debug)]
 pub struct Held {
     pub since: i64,

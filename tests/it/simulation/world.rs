@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use rotate::rotation::credential::{ProviderKeyId, SlotName, TargetId};
+use rotate::rotation::credential::{ProviderKeyId, SlotName};
 use rotate::rotation::phase::KeyState;
 use rotate::rotation::stamp::{BootTime, Stamp};
 use rotate::secret::{Fingerprint, Secret};
@@ -15,10 +15,10 @@ use super::fault::{Coverage, Fault};
 use super::operator::Running;
 use super::planted::Planted;
 use super::setting::Setting;
+pub use crate::core::world::{Held, KEYS_LIMIT, KeyIs, id, target_id};
 
 /// More than any schedule gets through.
 pub const CREDENTIALS: usize = 96;
-pub const KEYS_LIMIT: usize = 2;
 pub const LONGEST_JOB: i64 = 45 * 60_000;
 pub const REFRESH: i64 = 10 * 60_000;
 pub const PROPAGATION: i64 = 60_000;
@@ -47,24 +47,8 @@ fn known<T>(look: impl FnOnce(&[Fingerprint]) -> T) -> T {
     })
 }
 
-pub fn id(credential: usize) -> ProviderKeyId {
-    ProviderKeyId(format!("apikey_{credential}"))
-}
-
 pub fn number_of_id(id: &ProviderKeyId) -> usize {
     id.0["apikey_".len()..].parse().unwrap()
-}
-
-pub fn target_id(target: usize) -> TargetId {
-    TargetId(format!("target-{target}"))
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyIs {
-    Active,
-    Inactive,
-    Archived,
-    NotMade,
 }
 
 #[derive(Clone, Debug)]
@@ -83,15 +67,6 @@ pub struct ProviderKey {
     pub probed_at: Option<i64>,
     /// The last ping about it was answered wrongly.
     pub lied: bool,
-}
-
-/// One value that consumers of one place could read, and from when.
-#[derive(Clone, Copy, Debug)]
-pub struct Held {
-    pub since: i64,
-    pub credential: Option<usize>,
-    /// Written by someone other than `rotate`.
-    pub foreign: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

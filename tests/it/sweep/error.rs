@@ -78,8 +78,7 @@ fn fail(
         return ENDED_BEFORE;
     };
     let when = format!("`{}` with {error} at {call}", scenario.command);
-    let is_panic = ran.code == 101 || ran.code == -1 || ran.stderr.contains("panicked");
-    assert!(!is_panic, "{when}: {ran:#?}");
+    assert_no_panic(&ran, &when);
     if ran.code == scenario.exit {
         let when = format!("{when}: a false success: {ran:#?}");
         let verb = scenario.verb();
@@ -89,7 +88,7 @@ fn fail(
         // A dead value that a power cut may bring back is warned of, and harms nobody.
         let is_warned_of = ran.stderr.contains("the purged value stays in its slot");
         assert!(is_warned_of || !may_lose_data(call, error), "{when}, and not a durable one");
-        return if error == "EINTR" { "interrupted and tried again" } else { "done in spite of it" };
+        return success_in_spite_of(error);
     }
     if error == "EINTR" && is_retried(call) {
         panic!("{when}: an interrupted call is no failure: {ran:#?}");
@@ -154,6 +153,16 @@ fn may_lose_data(call: &Call, error: &str) -> bool {
 fn is_retried(call: &Call) -> bool {
     let lists = call.text.contains("O_NONBLOCK|O_CLOEXEC|O_DIRECTORY");
     ["openat", "read", "write", "fsync", "ftruncate", "flock"].contains(&call.name.as_str()) && !lists
+}
+
+pub fn assert_no_panic(ran: &Ran, when: &str) {
+    let is_panic = ran.code == 101 || ran.code == -1 || ran.stderr.contains("panicked");
+    assert!(!is_panic, "{when}: {ran:#?}");
+}
+
+/// What a success in spite of an error is counted under.
+pub fn success_in_spite_of(error: &str) -> &'static str {
+    if error == "EINTR" { "interrupted and tried again" } else { "done in spite of it" }
 }
 
 /// A failure names its remedy, shows no secret, and is no defect of the program.

@@ -80,19 +80,18 @@ fn failed(
     start: &Start<'_>,
     command: &str,
     id: &str,
-    (call, error): (&Call, &str),
+    (call, name): (&Call, &str),
 ) -> &'static str {
     let bench = start.again();
     let before = standing(bench);
-    let Some(ran) = run_injected(&bench.lab, command, call, &format!("error={error}")) else {
+    let Some(ran) = run_injected(&bench.lab, command, call, &format!("error={name}")) else {
         return ENDED_BEFORE;
     };
-    let when = format!("`{command}` with {error} at {call}: {ran:#?}");
-    let is_panic = ran.code == 101 || ran.code == -1 || ran.stderr.contains("panicked");
-    assert!(!is_panic, "{when}");
+    let when = format!("`{command}` with {name} at {call}: {ran:#?}");
+    error::assert_no_panic(&ran, &when);
     let outcome = if ran.code == 0 {
         assert_kept(bench, command, id, &ran, &when);
-        if error == "EINTR" { "interrupted and tried again" } else { "done in spite of it" }
+        error::success_in_spite_of(name)
     } else {
         assert!(ran.stderr.contains("hint: "), "{when}: no hint");
         "failed, said so and recovered"
