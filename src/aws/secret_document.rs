@@ -142,10 +142,16 @@ impl SecretDocument {
     ///
     /// `fence` names a move of consumers, and is the same in every attempt at it: then a new version is made also
     /// where the value is there already, so that no move to another value that is still under way can succeed.
+    /// `is_wanted` is asked between the look at the label and its move.
     ///
     /// # Errors
-    /// [`AwsError`].
-    pub async fn publish(&self, value: &Secret, fence: Option<&str>) -> Result<Option<Published>, AwsError> {
+    /// [`AwsError`]; somebody has decided otherwise meanwhile, and the label was not moved.
+    pub async fn publish(
+        &self,
+        value: &Secret,
+        fence: Option<&str>,
+        is_wanted: &dyn Fn() -> bool,
+    ) -> Result<Option<Published>, AwsError> {
         let before = self.describe().await?;
         let place = before.arn.clone();
         let current = self.current().await?;
@@ -175,6 +181,13 @@ impl SecretDocument {
             }
         };
         crash::point("a version is pending");
+        if !is_wanted() {
+            return Err(AwsError::new(
+                Fault::Refused,
+                format!("the secret {} was not written: another command decided otherwise meanwhile", self.secret_id),
+                "look at `rotate status`",
+            ));
+        }
         if !self.move_label(CURRENT, Some(&current.version_id), Some(&version)).await? {
             return Ok(None);
         }

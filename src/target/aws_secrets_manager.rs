@@ -58,12 +58,8 @@ impl Target for AwsSecretsManagerTarget {
     }
 
     async fn write(&self, value: &Secret, moving: Moving<'_>) -> Result<Written, TargetError> {
-        let fence = match moving {
-            Moving::On => None,
-            Moving::Fenced(name) => Some(name),
-        };
         for _ in 0..ATTEMPTS {
-            if let Some(published) = self.document.publish(value, fence).await? {
+            if let Some(published) = self.document.publish(value, moving.fence, moving.is_wanted).await? {
                 return Ok(Written { version: Some(published.version), place: published.place });
             }
         }

@@ -55,13 +55,19 @@ pub trait Target {
 }
 
 /// What a value is written for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moving<'a> {
-    /// Consumers go on to a new value.
-    On,
-    /// They go back, or an emergency decides where they go: somebody's move to another value may still be under
-    /// way, and must not succeed after this. The text names this move, and is the same in every attempt at it.
-    Fenced(&'a str),
+#[derive(Clone, Copy)]
+pub struct Moving<'a> {
+    /// Where consumers go back, or an emergency decides where they go: somebody's move to another value may still be
+    /// under way, and must not succeed after this. The text names this move, and is the same in every attempt at it.
+    pub fence: Option<&'a str>,
+    /// Whether nobody has decided otherwise meanwhile. To be asked, where a write depends on a look at the place,
+    /// between that look and the write: so a run that was paused does not take back what others did during its pause.
+    pub is_wanted: &'a dyn Fn() -> bool,
+}
+
+impl Moving<'static> {
+    /// Consumers go on to a new value, and nobody else moves them.
+    pub const ON: Self = Self { fence: None, is_wanted: &|| true };
 }
 
 /// What a target's store says of a write.

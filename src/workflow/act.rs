@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 
 use super::driver::Drive;
+use super::locked_state::decode_record;
 use super::observe;
+use super::ports::Ports;
 use crate::crash;
 use crate::error::Failure;
 use crate::exit::ExitCode;
@@ -243,10 +245,12 @@ async fn write_targets(
     let wanted = all.filter(|target| targets.contains(target.id()));
     let (local, remote): (Vec<_>, Vec<_>) = wanted.partition(|target| target.is_local());
     let fence = fence(drive.state());
-    let moving = fence.as_deref().map_or(Moving::On, Moving::Fenced);
     let hold = drive.locked.hold(drive.ports)?;
-    let mut results = write_all(&local, &value, moving).await;
+    let mut results = write_all(&local, &value, Moving { fence: fence.as_deref(), is_wanted: &|| true }).await;
     drop(hold);
+    let (locked, ports) = (&drive.locked, drive.ports);
+    let is_wanted = || !locked.is_overtaken(ports);
+    let moving = Moving { fence: fence.as_deref(), is_wanted: &is_wanted };
     results.extend(write_all(&remote, &value, moving).await);
     if !remote.is_empty() {
         mend_if_overtaken(drive, &remote, fingerprint).await?;
@@ -305,7 +309,8 @@ async fn mend_if_overtaken(
         let value = drive.materials.get(active, drive.locked.state(), &*drive.ports.slots).await;
         let value = value.map_err(|reason| overtaken.clone().because(reason))?;
         let fence = fence(drive.state());
-        let moving = fence.as_deref().map_or(Moving::On, Moving::Fenced);
+        let is_wanted = || is_active(drive.ports, active);
+        let moving = Moving { fence: fence.as_deref(), is_wanted: &is_wanted };
         for (target, (outcome, _)) in write_all(targets, &value, moving).await {
             if !outcome.is_settled() {
                 drive.ports.narrator.warn(&format!("{target} may hold a dead value: {}", outcome.name()));
@@ -313,6 +318,12 @@ async fn mend_if_overtaken(
         }
         newest = active;
     }
+}
+
+/// Whether the credential is still the active one, as far as the state can be read.
+fn is_active(ports: &Ports, credential: Fingerprint) -> bool {
+    let now = decode_record(&*ports.store, &ports.settings.key).ok().flatten();
+    now.is_none_or(|now| now.record.state.active().fingerprint == credential)
 }
 
 /// The name of the move of consumers that is under way, where an earlier one may still be on its way: when they

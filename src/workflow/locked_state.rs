@@ -170,6 +170,11 @@ impl<'lock> LockedState<'lock> {
         }
     }
 
+    /// Whether somebody has changed the state since the last commit here; a disk that fails does not say so.
+    pub(super) fn is_overtaken(&self, ports: &Ports) -> bool {
+        matches!(ports.store.hold(&ports.settings.key, self.version.as_ref()), Ok(None))
+    }
+
     /// The failure of a command that was overtaken, which from now on speaks of the state as it is.
     fn overtaken(&mut self, ports: &Ports) -> Failure {
         if let Ok(Some(decoded)) = decode_record(&*ports.store, &ports.settings.key) {

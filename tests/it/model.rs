@@ -8,9 +8,6 @@
 //! before. And a call that an overtaken run had sent is not held up on its way for longer than others take to undo, to purge,
 //! to make keys or to have the same call refused: there ([`setting::Setting::late_calls`] is false) a look at the state and
 //! the call that follows it are one step. Elsewhere anything may come in between.
-//!
-//! One look is taken here that the driver takes too early: between reading a label and moving it
-//! ([`setting::Guard::LookBeforeLabel`]).
 
 mod act;
 mod brief;

@@ -33,7 +33,7 @@ fn says(error: &TargetError, words: &str) {
 
 async fn refuses(target: &dyn Target, words: &str) {
     says(&target.check().await.unwrap_err(), words);
-    says(&target.write(&secret(NEW), Moving::On).await.unwrap_err(), words);
+    says(&target.write(&secret(NEW), Moving::ON).await.unwrap_err(), words);
 }
 
 fn set_mode(path: &Path, mode: u32) {
@@ -109,7 +109,7 @@ async fn a_file_keeps_its_line_end() {
                 if before.is_empty() { ReadBack::Absent } else { holds(before) }
             );
             for _ in 0..2 {
-                target.write(&secret(value), Moving::On).await.unwrap();
+                target.write(&secret(value), Moving::ON).await.unwrap();
                 assert_eq!(text(&place.path), format!("{value}{line_end}"));
                 assert_eq!(target.read_back().await, holds(value));
             }
@@ -136,7 +136,7 @@ async fn both_halves_of_a_pair_change_in_one_replacement() {
     target.check().await.unwrap();
     assert_eq!(target.read_back().await, holds("AKIAOLD:old/secret"));
     let inode = fs::metadata(&place.path).unwrap().ino();
-    target.write(&secret("AKIANEW:new+secret="), Moving::On).await.unwrap();
+    target.write(&secret("AKIANEW:new+secret="), Moving::ON).await.unwrap();
     assert_eq!(
         text(&place.path),
         "# mine\r\nexport AWS_ID = \"AKIANEW\" # why\r\nX=1\r\nAWS_SECRET=new+secret=\r\n"
@@ -160,11 +160,11 @@ async fn halves_that_do_not_belong_together_are_nobodys_value() {
             ReadBack::Unknown(why) => assert!(why.contains(expected), "{content}: {why}"),
             other => panic!("{content}: {other:?}"),
         }
-        place.pair().write(&secret("AKIA:both"), Moving::On).await.unwrap();
+        place.pair().write(&secret("AKIA:both"), Moving::ON).await.unwrap();
         assert_eq!(place.pair().read_back().await, holds("AKIA:both"));
     }
     let place = Place::with("AWS_ID=a\nAWS_SECRET=b\n");
-    says(&place.pair().write(&secret(NEW), Moving::On).await.unwrap_err(), "the value is no pair");
+    says(&place.pair().write(&secret(NEW), Moving::ON).await.unwrap_err(), "the value is no pair");
     assert_eq!(text(&place.path), "AWS_ID=a\nAWS_SECRET=b\n");
 }
 
@@ -177,7 +177,7 @@ async fn a_dotenv_file_changes_in_one_value_only() {
     target.check().await.unwrap();
     assert_eq!(target.read_back().await, holds("old"));
     for _ in 0..2 {
-        target.write(&secret("new"), Moving::On).await.unwrap();
+        target.write(&secret("new"), Moving::ON).await.unwrap();
         assert_eq!(
             text(&place.path),
             "\u{feff}# KEY=x\r\nA=1\r\nexport KEY = \"new\" # why\r\nKEY='new'\r\nB=\"\r\nKEY=y\""
@@ -203,7 +203,7 @@ async fn a_shell_reads_what_was_written() {
     for quote in ["", "'", "\""] {
         for value in values {
             let place = Place::with(&format!("A=1\nexport KEY={quote}old{quote} # why\nB='2'\n"));
-            place.dotenv("KEY").write(&secret(value), Moving::On).await.unwrap();
+            place.dotenv("KEY").write(&secret(value), Moving::ON).await.unwrap();
             let shell = std::process::Command::new("sh")
                 .args(["-c", ". \"$1\"; printf '%s %s %s' \"$A\" \"$KEY\" \"$B\"", "sh"])
                 .arg(&place.path)
@@ -224,7 +224,7 @@ async fn a_missing_variable_is_absent_and_then_appended() {
     let place = Place::with("A=1");
     let target = place.dotenv("KEY");
     assert_eq!(target.read_back().await, ReadBack::Absent);
-    target.write(&secret("new"), Moving::On).await.unwrap();
+    target.write(&secret("new"), Moving::ON).await.unwrap();
     assert_eq!(text(&place.path), "A=1\nKEY=new\n");
 }
 
@@ -265,7 +265,7 @@ async fn mode_and_owner_stay() {
         for target in place.both() {
             fs::write(&place.path, "").unwrap();
             set_mode(&place.path, mode);
-            target.write(&secret(NEW), Moving::On).await.unwrap();
+            target.write(&secret(NEW), Moving::ON).await.unwrap();
             let after = fs::metadata(&place.path).unwrap();
             assert_eq!(after.mode() & 0o7777, mode);
             assert_eq!((after.uid(), after.gid()), (before.uid(), before.gid()));
@@ -282,7 +282,7 @@ async fn attributes_stay() {
     if setxattr(&place.path, "user.owner", b"platform", XattrFlags::empty()).is_err() {
         return; // the temporary directory's file system has none
     }
-    place.dotenv("KEY").write(&secret(NEW), Moving::On).await.unwrap();
+    place.dotenv("KEY").write(&secret(NEW), Moving::ON).await.unwrap();
     let mut value = [0; 32];
     let length = getxattr(&place.path, "user.owner", &mut value[..]).unwrap();
     assert_eq!(&value[..length], b"platform");
@@ -313,12 +313,12 @@ async fn an_access_list_stays_and_none_is_inherited() {
     if setxattr(&place.path, "system.posix_acl_access", &list, XattrFlags::empty()).is_err() {
         return;
     }
-    place.dotenv("KEY").write(&secret(NEW), Moving::On).await.unwrap();
+    place.dotenv("KEY").write(&secret(NEW), Moving::ON).await.unwrap();
     assert_eq!(access(&place.path).unwrap(), list);
 
     let place = Place::with("");
     setxattr(place.directory(), "system.posix_acl_default", &list, XattrFlags::empty()).unwrap();
-    place.dotenv("KEY").write(&secret(NEW), Moving::On).await.unwrap();
+    place.dotenv("KEY").write(&secret(NEW), Moving::ON).await.unwrap();
     access(&place.path).unwrap_err();
     assert_eq!(fs::metadata(&place.path).unwrap().mode() & 0o7777, 0o600);
 }
@@ -333,7 +333,7 @@ async fn a_symlink_stays_and_the_real_file_changes() {
         symlink("../real/env", &place.path).unwrap();
         let target = &place.both()[index];
         target.check().await.unwrap();
-        target.write(&secret(NEW), Moving::On).await.unwrap();
+        target.write(&secret(NEW), Moving::ON).await.unwrap();
         assert!(fs::symlink_metadata(&place.path).unwrap().is_symlink());
         assert!(text(&real.join("env")).contains(NEW));
         assert_eq!(target.read_back().await, holds(NEW));
@@ -406,7 +406,7 @@ async fn what_a_killed_write_left_is_swept() {
     for path in [&leftover, &named_like_it] {
         fs::write(path, OLD).unwrap();
     }
-    place.dotenv("KEY").write(&secret(NEW), Moving::On).await.unwrap();
+    place.dotenv("KEY").write(&secret(NEW), Moving::ON).await.unwrap();
     assert!(!named_like_it.exists(), "a copy of .env, with the dot that hides it");
     assert!(leftover.exists(), "not rotate's");
 }
@@ -422,7 +422,7 @@ fn writers_of_one_file_lose_nothing() {
             scope.spawn(move || {
                 let target = place.dotenv(&format!("KEY_{writer}"));
                 for write in 0..WRITES {
-                    pollster::block_on(target.write(&secret(&format!("value-{writer}-{write}")), Moving::On))
+                    pollster::block_on(target.write(&secret(&format!("value-{writer}-{write}")), Moving::ON))
                         .unwrap();
                 }
             });
@@ -464,7 +464,7 @@ fn reading_back(text: &str) -> CommandTarget {
 }
 
 async fn fails(target: &CommandTarget) -> TargetError {
-    target.write(&secret(NEW), Moving::On).await.unwrap_err()
+    target.write(&secret(NEW), Moving::ON).await.unwrap_err()
 }
 
 #[cfg(target_os = "linux")] // for /proc
@@ -490,7 +490,7 @@ async fn a_command_gets_the_value_on_stdin_only() {
                 ]
             });
         target.check().await.unwrap();
-        target.write(&secret(NEW), Moving::On).await.unwrap();
+        target.write(&secret(NEW), Moving::ON).await.unwrap();
         assert_eq!(fs::read_to_string(dump("stdin")).unwrap(), expected);
         let environ = fs::read_to_string(dump("environ")).unwrap();
         assert!(environ.contains("REGION=eu-1"), "{environ}");
@@ -522,8 +522,8 @@ async fn a_command_that_prints_the_value_is_not_repeated() {
 
 #[tokio::test]
 async fn a_command_that_ignores_stdin_is_judged_by_its_status() {
-    command("exec <&-; exit 0").write(&secret(NEW), Moving::On).await.unwrap();
-    command("true").write(&secret(NEW), Moving::On).await.unwrap();
+    command("exec <&-; exit 0").write(&secret(NEW), Moving::ON).await.unwrap();
+    command("true").write(&secret(NEW), Moving::ON).await.unwrap();
     says(&fails(&command("exec <&-; exit 4")).await, "exit status: 4");
 }
 
@@ -531,7 +531,7 @@ async fn a_command_that_ignores_stdin_is_judged_by_its_status() {
 async fn huge_output_neither_blocks_nor_shows() {
     let flood =
         "cat >/dev/null; head -c 3000000 /dev/zero | tr '\\0' x; head -c 3000000 /dev/zero | tr '\\0' y >&2";
-    command(flood).write(&secret(NEW), Moving::On).await.unwrap();
+    command(flood).write(&secret(NEW), Moving::ON).await.unwrap();
     let error = fails(&command(&format!("{flood}; exit 1"))).await;
     says(&error, "saying: yyyy");
     assert!(error.message.len() < 600, "{}", error.message.len());
@@ -569,7 +569,7 @@ async fn a_command_that_hangs_is_killed_with_its_children() {
 #[tokio::test]
 async fn a_daemon_left_behind_does_not_make_a_command_hang() {
     let started = Instant::now();
-    command("cat >/dev/null; sleep 8 & exit 0").write(&secret(NEW), Moving::On).await.unwrap();
+    command("cat >/dev/null; sleep 8 & exit 0").write(&secret(NEW), Moving::ON).await.unwrap();
     assert!(started.elapsed() < Duration::from_secs(7));
 }
 

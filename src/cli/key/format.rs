@@ -206,7 +206,7 @@ mod tests {
             let target =
                 DotenvTarget::new(path.clone(), vec!["NAME".to_owned()], directory.path().join("locks"));
             let secret = Secret::from_text(value.to_owned()).unwrap();
-            pollster::block_on(target.write(&secret, Moving::On)).unwrap();
+            pollster::block_on(target.write(&secret, Moving::ON)).unwrap();
             let mut line = Vec::new();
             put_dotenv(&mut line, &one(value));
             assert_eq!(String::from_utf8(line).unwrap(), std::fs::read_to_string(&path).unwrap(), "{value}");

@@ -161,3 +161,28 @@ fn somebody_elses_pending_version_is_left_alone() {
     lab.run("promote prod").expect(0);
     assert_eq!(moto.current("stray"), new.value);
 }
+
+#[test]
+fn a_promotion_that_pauses_before_it_reads_the_label_does_not_move_it_back() {
+    let moto = Moto::get();
+    moto.create("paused", "placeholder");
+    let (mut lab, old, _) = Lab::with_secrets(&moto.url(), &["paused"]);
+    let emergency = lab.command(&["revoke-now", "prod", "--suspect", "new", "--reason", "leaked", "--yes"]);
+    let (emergency, state) = (Mutex::new(Some(emergency)), lab.path("state/prod.json"));
+    // The emergency comes between the promotion's last look at the state and its first look at the label.
+    let front = between(move |request, _| {
+        let has_switched = std::fs::read_to_string(&state).unwrap().contains("write_targets");
+        if has_switched && operation(request) == "DescribeSecret" {
+            let command = emergency.lock().unwrap().take();
+            assert!(command.is_none_or(|mut command| command.output().unwrap().status.success()));
+        }
+        None
+    });
+    lab.use_aws(&front.base_url());
+    lab.run("promote prod").expect(4).without_secrets();
+    let moves = |request: &&Heard| {
+        operation(request) == "UpdateSecretVersionStage" && request.body.contains("AWSCURRENT")
+    };
+    assert_eq!(front.take().iter().filter(moves).count(), 0, "the label was moved back for a moment");
+    assert_eq!(moto.current("paused"), old.value);
+}

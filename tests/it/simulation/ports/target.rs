@@ -54,10 +54,7 @@ impl Target for SimulatedTarget {
     async fn write(&self, secret: &Secret, moving: Moving<'_>) -> Result<Written, TargetError> {
         self.operator.enter("target.write");
         let credential = number(secret.fingerprint()).unwrap();
-        let fence = match moving {
-            Moving::Fenced(name) => Some(name.to_owned()),
-            Moving::On => None,
-        };
+        let fence = moving.fence.map(str::to_owned);
         let before = self.operator.world(|world| world.targets[self.at].version);
         if self.kind == Kind::Versioned {
             let is_there = self.operator.world(|world| {
@@ -70,6 +67,9 @@ impl Target for SimulatedTarget {
             }
         }
         self.away().await;
+        if self.kind == Kind::Versioned && !(moving.is_wanted)() {
+            return Err(Self::failed("it is not wanted any more"));
+        }
         let mut faults = vec![Fault::TargetWriteFailed, Fault::TargetWriteLandedButFailed];
         if self.kind == Kind::Versioned {
             faults.push(Fault::TargetWriteLandsLate);
