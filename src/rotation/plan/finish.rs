@@ -3,13 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::{Question, Refusal, Step, View, Wait, revocation, wrong_phase};
-use crate::rotation::credential::Verdict;
 use crate::rotation::effect::Effect;
 use crate::rotation::event::Event;
 use crate::rotation::evidence::{self, Evidence, Finding, Item, usage};
 use crate::rotation::grace::GraceFrom;
 use crate::rotation::phase::{Direction, KeyState, Phase};
-use crate::secret::Fingerprint;
 
 pub(super) fn plan(state: &KeyState, accept_unknown: &BTreeSet<Item>, view: View<'_>) -> Step {
     let retiring = match &state.phase {
@@ -33,7 +31,8 @@ pub(super) fn plan(state: &KeyState, accept_unknown: &BTreeSet<Item>, view: View
         // The evidence was weighed before the intent was written; now the only way is to its end.
         return revocation::plan(state, retiring, view);
     }
-    match dead_already(state, retiring.fingerprint, view) {
+    match view.dead_by_order(state, retiring.fingerprint) {
+        // There is nothing to wait for.
         Ok(true) => return revocation::plan(state, retiring, view),
         Ok(false) => {}
         Err(step) => return step,
@@ -46,12 +45,6 @@ pub(super) fn plan(state: &KeyState, accept_unknown: &BTreeSet<Item>, view: View
         Ok(()) => revocation::plan(state, retiring, view),
         Err(step) => step,
     }
-}
-
-/// Whether the retiring credential was revoked by order before this rotation and still is: then nobody
-/// can be using it, and there is nothing to wait for.
-fn dead_already(state: &KeyState, retiring: Fingerprint, view: View<'_>) -> Result<bool, Step> {
-    Ok(state.dead.contains(&retiring) && view.probe(retiring)? == Verdict::Rejected)
 }
 
 /// Lets through only what the evidence allows.

@@ -340,6 +340,22 @@ impl View<'_> {
         self.facts.probes.get(&fingerprint).copied().ok_or(Step::Observe(Question::Probe(fingerprint)))
     }
 
+    /// Whether a credential was revoked by order before and still is: then nobody can be using it. Where its value was
+    /// erased since, the provider's record tells whether somebody brought it back.
+    fn dead_by_order(&self, state: &KeyState, fingerprint: Fingerprint) -> Result<bool, Step> {
+        if !state.dead.contains(&fingerprint) {
+            return Ok(false);
+        }
+        match self.probe(fingerprint)? {
+            Verdict::Rejected => Ok(true),
+            Verdict::Unknown if self.facts.missing_values.contains_key(&fingerprint) => {
+                let status = self.record_says(fingerprint)?;
+                Ok(status.map_or(!self.policy.capabilities.revoke, |status| status != KeyStatus::Active))
+            }
+            Verdict::Accepted | Verdict::Unknown => Ok(false),
+        }
+    }
+
     /// That a credential is accepted; otherwise the step that asks or refuses.
     fn accepted(&self, fingerprint: Fingerprint, wanted: Wanted) -> Result<(), Step> {
         match self.probe(fingerprint)? {

@@ -39,6 +39,9 @@ impl Revocation<'_> {
     /// Before: the victim is accepted (or dead already), and exactly one provider key is its own.
     fn begin(&self) -> Result<Step, Step> {
         let victim = self.victim.fingerprint;
+        if self.view.dead_by_order(self.state, victim)? {
+            return self.record(RevokedBy::Elsewhere);
+        }
         match self.view.probe(victim)? {
             Verdict::Rejected => return self.dead_already(),
             Verdict::Unknown if self.is_lost_suspect() => return self.begin_by_record(),
@@ -73,7 +76,7 @@ impl Revocation<'_> {
     fn dead_already(&self) -> Result<Step, Step> {
         let fingerprint = self.victim.fingerprint;
         let has_record = self.view.policy.capabilities.revoke && self.victim.provider_key_id.is_some();
-        if self.state.dead.contains(&fingerprint) || !has_record {
+        if !has_record {
             return self.record(RevokedBy::Elsewhere);
         }
         match self.view.facts.key_statuses.get(&fingerprint) {
@@ -183,7 +186,14 @@ impl Revocation<'_> {
         let victim = self.victim.fingerprint;
         let facts = self.view.facts;
         if let Some(detail) = facts.refused.get(&victim) {
-            return Ok(Step::Record(Event::IntentDropped { reason: detail.clone() }));
+            return match facts.unknown_calls.get(&victim) {
+                // The one before it may still land: nothing is called off in the same breath.
+                Some(unknown) => {
+                    let detail = format!("{}; asked again, it refused: {detail}", unknown.detail);
+                    Err(Step::Refused(Refusal::AdminUnreachable { detail }))
+                }
+                None => Ok(Step::Record(Event::IntentDropped { reason: detail.clone() })),
+            };
         }
         if !facts.confirmed_calls.contains(&victim) {
             match facts.key_statuses.get(&victim) {
