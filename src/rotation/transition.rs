@@ -3,6 +3,7 @@
 //! Everything not listed is refused. The same function runs in the driver, in recovery, in the model
 //! and in the tests.
 
+mod aside;
 mod intents;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,6 +113,9 @@ impl Transition<'_> {
         if self.state.left_to_do().as_ref() == Some(&intent) {
             self.state.left_over = None;
         }
+        if !matches!(intent.effect, Effect::Reactivate { .. }) {
+            self.undo_given_up();
+        }
         if let Some(unfinished) =
             self.state.intent.take().and_then(|begun| intents::unfinished_making(begun, &intent))
         {
@@ -159,7 +163,7 @@ impl Transition<'_> {
             }
             Phase::Promoted { .. } | Phase::GraceWindow { .. } => return self.wrong_phase(),
         };
-        self.state.set_aside.retain(|aside| aside.fingerprint != credential.fingerprint);
+        self.not_aside(credential.fingerprint);
         self.state.phase = Phase::SecondaryStaged { active, staged: credential, rotation };
         // Learnt anew in each rotation: a job that once hung does not make every later window as long.
         self.state.longest_job_seen_seconds = 0;
@@ -385,7 +389,7 @@ impl Transition<'_> {
             }
             _ => return self.wrong_phase(),
         };
-        self.state.set_aside.retain(|aside| aside.fingerprint != fingerprint);
+        self.not_aside(fingerprint);
         self.state.dead.insert(fingerprint);
         self.state.intent = None;
         Ok(self.state)
@@ -415,6 +419,7 @@ impl Transition<'_> {
             return self.bad_data("deleting the revoked credential was begun");
         }
         self.state.dead.remove(&revoked.credential.fingerprint);
+        self.not_aside(revoked.credential.fingerprint);
         self.end(rotation.clone(), Ending::Undone);
         self.state.phase = if active.fingerprint == revoked.credential.fingerprint {
             self.state.outage = false;
@@ -434,6 +439,9 @@ impl Transition<'_> {
         };
         revoked.purged = true;
         revoked.undo_until = None;
+        let gone = revoked.credential.fingerprint;
+        self.not_aside(gone);
+        self.state.dead.insert(gone);
         self.state.intent = None;
         Ok(self.state)
     }
@@ -461,16 +469,6 @@ impl Transition<'_> {
             return Ok(());
         }
         self.bad_data("some target does not hold the active value yet")
-    }
-
-    fn is_set_aside(&self, fingerprint: Fingerprint) -> bool {
-        self.state.set_aside.iter().any(|aside| aside.fingerprint == fingerprint)
-    }
-
-    fn set_aside(&mut self, credential: Credential) {
-        if !self.is_set_aside(credential.fingerprint) {
-            self.state.set_aside.push(credential);
-        }
     }
 
     /// An emergency is remembered as the one it was, so that it is known again when its command is

@@ -139,6 +139,19 @@ fn a_reactivation_that_is_definitely_refused_does_not_bar_every_way() {
 }
 
 #[test]
+fn a_revocation_that_may_still_land_is_not_called_off_in_the_same_breath() {
+    let mut story = promoted();
+    story.world.pass(3600);
+    dies(&mut story, Command::Finish { accept_targets: false }, 2);
+    // The last throw comes first: status asked, a ping, no answer to the revocation; then again, and it is refused.
+    let mut refused_at_last = Dice { throws: vec![255, 0, 0, 190, 0, 0], crash_after: None };
+    let end = story.run(&Command::Finish { accept_targets: false }, &mut refused_at_last);
+    assert!(matches!(end, End::Refused(Refusal::AdminUnreachable { .. })), "{end:?}");
+    assert!(story.state.as_ref().unwrap().pending_revocation().is_some());
+    well(&mut story, Command::Finish { accept_targets: false });
+}
+
+#[test]
 fn a_leak_during_an_undo_does_not_go_in_circles() {
     let mut story = promoted();
     story.world.pass(3600);
@@ -146,6 +159,34 @@ fn a_leak_during_an_undo_does_not_go_in_circles() {
     dies(&mut story, Command::Undo, 3);
     well(&mut story, leaked(Suspect::Old, None, true));
     assert!(story.state.as_ref().unwrap().outage);
+}
+
+#[test]
+fn what_an_undo_has_brought_back_is_remembered_when_an_emergency_takes_its_place() {
+    let mut story = promoted();
+    story.world.pass(3600);
+    well(&mut story, Command::Finish { accept_targets: false });
+    dies(&mut story, Command::Undo, 3);
+    assert_eq!(story.world.keys[0].is, KeyIs::Active);
+    well(&mut story, leaked(Suspect::Old, Some(2), false));
+    let state = story.state.as_ref().unwrap();
+    assert!(!state.dead.contains(&fingerprint(0)), "it lives, and is called dead");
+    assert_eq!(state.set_aside.last().map(|aside| aside.fingerprint), Some(fingerprint(0)));
+    well(&mut story, leaked(Suspect::New, None, false));
+    assert_eq!(story.world.keys[0].is, KeyIs::Inactive);
+}
+
+#[test]
+fn a_rotation_after_a_purge_in_an_outage_comes_to_its_end() {
+    let mut story = adopted();
+    well(&mut story, leaked(Suspect::All, None, true));
+    well(&mut story, Command::Purge);
+    // Its value is erased with it.
+    story.world.slots[0] = None;
+    well(&mut story, Command::Stage { credential: 1, replace: false });
+    well(&mut story, Command::Promote);
+    well(&mut story, Command::Finish { accept_targets: false });
+    assert!(matches!(story.state.as_ref().unwrap().phase, Phase::Revoked { .. }));
 }
 
 #[test]

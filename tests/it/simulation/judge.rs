@@ -34,10 +34,6 @@ pub struct Memory {
     pub told_of: BTreeSet<String>,
     /// Two operators run commands at the same time.
     pub are_two: bool,
-    /// The slot of the active credential was written over by a run that had been overtaken.
-    pub slot_overwritten: bool,
-    /// Credentials whose `undo` was begun, before an emergency took the place of it.
-    pub undo_forgotten: BTreeSet<usize>,
     /// Keys whose revocation may be under way still, because no answer came.
     pub under_way: BTreeSet<usize>,
 }
@@ -188,13 +184,6 @@ impl World {
         }
         let was = before.map(|before| &before.state);
         self.judge_window(was, state, active);
-        if let Some(was) = was.filter(|was| was.is_undoing() && !state.is_undoing())
-            && let Some(Effect::Reactivate { fingerprint: begun, .. }) =
-                was.intent.as_ref().map(|intent| &intent.effect)
-            && state.dead.contains(begun)
-        {
-            self.memory.undo_forgotten.extend(number(*begun));
-        }
         for dead in state.dead.iter().filter(|dead| was.is_none_or(|was| !was.dead.contains(*dead))) {
             let dead = number(*dead).unwrap();
             if self.keys[dead].is == KeyIs::Active && !self.keys[dead].enabled_by_person {
