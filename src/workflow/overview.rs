@@ -312,6 +312,7 @@ pub(super) fn command_line(command: &str, state: &KeyState, key: &str) -> String
         Some(emergency) if command == "revoke-now" => {
             format!("{line} --reason '{}'", emergency.reason.replace('\'', "'\\''"))
         }
+        _ if command == "stage" && state.phase.staged().is_some() => format!("{line} --replace"),
         _ => line,
     }
 }

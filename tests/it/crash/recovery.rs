@@ -107,7 +107,8 @@ pub fn assert_goes_on(
 fn assert_told(bench: &Bench, scenario: &Scenario, undisturbed: &Undisturbed, when: &str) {
     let status = bench.lab.status("prod");
     let generation = status["generation"].as_u64().unwrap_or(0);
-    let resume = format!("rotate {} prod", scenario.verb());
+    let replaces = if scenario.command.ends_with(" --replace") { " --replace" } else { "" };
+    let resume = format!("rotate {} prod{replaces}", scenario.verb());
     if generation > undisturbed.before && generation < undisturbed.last {
         let next = status["next"].as_str().unwrap();
         assert!(next.starts_with(&resume), "{when}: {status:#}");
