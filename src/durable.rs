@@ -238,10 +238,23 @@ pub fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// The directory that holds `path`; the current one for a bare name.
+/// Makes durable that `path` is in its directory.
+///
+/// # Errors
+/// What the system says; a directory that may not be read is passed over.
+pub fn sync_name(path: &Path) -> io::Result<()> {
+    match File::open(parent(path)) {
+        // Others made it, with the name in it, long before: no reason to refuse what works but for this.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        opened => opened?.sync_all(),
+    }
+}
+
+/// The directory that holds `path`; the current one for a bare name, and the root for itself.
 pub fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
+        None if path.has_root() => path,
         _ => Path::new("."),
     }
 }

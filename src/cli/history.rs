@@ -100,10 +100,17 @@ fn verify_one(config: &Config, key: &str) -> Result<Verification, Failure> {
 }
 
 fn told(key: &str, verification: &Verification, paint: Paint) -> String {
+    let unfinished = verification.cut_short.map_or(String::new(), |line| {
+        format!(
+            "  line {line}: not a whole entry; a crash leaves such a one, and the next command drops it\n"
+        )
+    });
     if verification.problems.is_empty() {
-        return format!("{}: {} entries, chain intact\n", paint.bold(key), verification.entries);
+        let entries = verification.entries;
+        return format!("{}: {entries} entries, chain intact\n{unfinished}", paint.bold(key));
     }
     let mut text = format!("{}: {}\n", paint.bold(key), paint.red("the journal was damaged or changed"));
+    text.push_str(&unfinished);
     for (line, problem) in &verification.problems {
         text.push_str(&format!("  line {line}: {problem}\n"));
     }

@@ -54,7 +54,7 @@ impl Files {
         if self.exist()? {
             return Ok(());
         }
-        safety::create_directory(&self.directory)?;
+        safety::create_fleeting_directory(&self.directory)?;
         self.exist().map(|_| ())
     }
 

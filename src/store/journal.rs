@@ -59,6 +59,8 @@ pub struct Verification {
     pub head: Option<Head>,
     /// Line number (from 1) and what is wrong with it, in order.
     pub problems: Vec<(u64, String)>,
+    /// The line of an unfinished entry that a crash left at the end; no problem, for the next append drops it.
+    pub cut_short: Option<u64>,
 }
 
 /// The end of a journal, as far as the next entry needs it.
@@ -73,23 +75,48 @@ pub struct Tail {
 }
 
 impl Tail {
-    /// The end of a journal, by its bytes or by the last of them with the newest entry whole.
+    /// The end of a journal, by its bytes or by the last of them with the newest whole entry.
+    ///
+    /// A power cut may lose the middle of an entry and keep its end. So a last line that is no entry counts as
+    /// unfinished where the lines before it reach as far as the state remembers, and as damaged where they do not.
     ///
     /// # Errors
     /// What is wrong with the newest entry.
-    pub fn of(bytes: &[u8]) -> Result<Self, &'static str> {
-        let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') else {
-            return Ok(Self { torn_bytes: bytes.len(), ..Self::default() });
-        };
-        let begin = bytes[..end].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let line = std::str::from_utf8(&bytes[begin..end]).unwrap_or_default();
-        let (entry, hash) = open_seal(line)?;
-        Ok(Self {
-            head: Some(Head { sequence: entry.sequence, hash }),
-            whole_bytes: end + 1,
-            torn_bytes: bytes.len() - end - 1,
-        })
+    pub fn of(bytes: &[u8], remembered: Option<&Head>) -> Result<Self, &'static str> {
+        match (Self::ending(bytes, end_of_lines(bytes)), bytes.strip_suffix(b"\n")) {
+            (Err(problem), Some(beginning)) => {
+                let before = Self::ending(bytes, end_of_lines(beginning))?;
+                if before.reaches(remembered) { Ok(before) } else { Err(problem) }
+            }
+            (tail, _) => tail,
+        }
     }
+
+    /// With the line that ends at this byte as the newest entry, and all behind it unfinished.
+    fn ending(bytes: &[u8], end: usize) -> Result<Self, &'static str> {
+        let torn_bytes = bytes.len() - end;
+        let Some(line) = bytes[..end].strip_suffix(b"\n") else {
+            return Ok(Self { torn_bytes, ..Self::default() });
+        };
+        let (entry, hash) = open_seal(&line[end_of_lines(line)..])?;
+        let head = Some(Head { sequence: entry.sequence, hash });
+        Ok(Self { head, whole_bytes: end, torn_bytes })
+    }
+
+    fn reaches(&self, remembered: Option<&Head>) -> bool {
+        let written = self.head.as_ref().map_or(0, |head| head.sequence);
+        remembered.is_none_or(|head| head.sequence <= written)
+    }
+
+    /// Whether this is just what the state remembers. What it does not was perhaps never made durable.
+    pub fn is_remembered(&self, remembered: Option<&Head>) -> bool {
+        self.head.is_some() && self.head.as_ref() == remembered && self.torn_bytes == 0
+    }
+}
+
+/// Behind the last newline.
+fn end_of_lines(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
 }
 
 /// The line of a new entry, newline included, and the entry as the newest one.
@@ -124,16 +151,23 @@ pub fn next(
 }
 
 /// Every entry whose line is whole; damage is [`verify`]'s to report.
-pub fn entries(text: &str) -> Vec<Entry> {
-    text.lines().filter_map(|line| open_seal(line).ok()).map(|(entry, _)| entry).collect()
+pub fn entries(bytes: &[u8]) -> Vec<Entry> {
+    let lines = bytes.split(|byte| *byte == b'\n');
+    lines.filter_map(|line| open_seal(line).ok()).map(|(entry, _)| entry).collect()
 }
 
 /// Checks every line of a key's journal, the chain, and that the entry that the state remembers is in it.
-pub fn verify(text: &str, key: &str, remembered: Option<&Head>) -> Verification {
-    let mut found = Verification { entries: 0, head: None, problems: Vec::new() };
+///
+/// What is unfinished is told as by [`Tail::of`].
+pub fn verify(bytes: &[u8], key: &str, remembered: Option<&Head>) -> Verification {
+    let mut found = Verification { entries: 0, head: None, problems: Vec::new(), cut_short: None };
     let mut remembered_seen = remembered.is_none();
-    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
-    for (line, number) in whole.lines().zip(1..) {
+    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').zip(1..).peekable();
+    while let Some((line, number)) = lines.next() {
+        let Some(line) = line.strip_suffix(b"\n") else {
+            found.cut_short = Some(number);
+            break;
+        };
         match open_seal(line) {
             Ok((entry, hash)) => {
                 if let Some(problem) = break_before(&entry, found.head.as_ref()) {
@@ -146,6 +180,7 @@ pub fn verify(text: &str, key: &str, remembered: Option<&Head>) -> Verification 
                 found.head = Some(Head { sequence: entry.sequence, hash });
                 remembered_seen |= found.head.as_ref() == remembered;
             }
+            Err(_) if remembered_seen && lines.peek().is_none() => found.cut_short = Some(number),
             Err(problem) => found.problems.push((number, problem.to_owned())),
         }
     }
@@ -182,7 +217,8 @@ fn seal(entry: &Entry) -> serde_json::Result<(String, String)> {
     Ok((format!("{fields}{HASH_FIELD}{hash}{LINE_END}\n"), hash))
 }
 
-fn open_seal(line: &str) -> Result<(Entry, String), &'static str> {
+fn open_seal(line: &[u8]) -> Result<(Entry, String), &'static str> {
+    let line = std::str::from_utf8(line).map_err(|_| "is not UTF-8 text")?;
     let (fields, rest) = line.rsplit_once(HASH_FIELD).ok_or("has no hash")?;
     let hash = rest.strip_suffix(LINE_END).ok_or("is cut short")?;
     if hex(&Sha256::digest(fields)) != hash {

@@ -53,6 +53,20 @@ impl StateStore for JsonFileStore {
         Ok(bytes.map(|bytes| Stored { version: Version::of_bytes(&bytes), bytes }))
     }
 
+    fn make_durable(&self) -> Result<(), StoreError> {
+        let made =
+            durable::sync_directory(&self.directory).and_then(|()| durable::sync_name(&self.directory));
+        match made {
+            // An emergency makes no directory, and without one there is no document.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            made => made.map_err(|source| StoreError::Io {
+                what: "cannot make durable what is in",
+                path: self.directory.clone(),
+                source,
+            }),
+        }
+    }
+
     fn path(&self, key: &str) -> PathBuf {
         self.directory.join(format!("{key}.json"))
     }

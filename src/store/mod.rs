@@ -29,9 +29,11 @@ use spool::Note;
 /// - `load` gives a whole document that some `compare_and_swap` committed, never a mixture.
 /// - `compare_and_swap` changes the document only where its version is still `expected` (`None`: where
 ///   there is no document yet), and after `Committed` it survives a power cut.
+/// - After `make_durable` gave `Ok`, whatever `load` gave before survives a power cut.
 ///
 /// # Assumptions
-/// Callers re-read after anything but `Committed`.
+/// Callers re-read after anything but `Committed`. Who builds on what was loaded makes it durable first: a command
+/// that was killed may have left it where it is seen, and no more.
 ///
 /// # Caveats
 /// Synchronous on purpose: every commit is a barrier that nothing may overtake. An adapter for a
@@ -42,6 +44,9 @@ use spool::Note;
 pub trait StateStore {
     /// The document and its version; `None` where there is none.
     fn load(&self, key: &str) -> Result<Option<Stored>, StoreError>;
+
+    /// Makes durable what `load` gave. Nothing to do where all that can be seen is durable.
+    fn make_durable(&self) -> Result<(), StoreError>;
 
     /// Where the document is, for messages.
     fn path(&self, key: &str) -> PathBuf;

@@ -1,11 +1,12 @@
 //! Which directories and files are fit to hold state.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::StoreError;
+use crate::durable;
 
 /// No state or journal file is larger; a larger one is not ours.
 const FILE_BYTES_LIMIT: u64 = 256 << 20;
@@ -38,14 +39,42 @@ pub fn check_directory(directory: &Path) -> Result<(), StoreError> {
     check_owner_and_mode(directory, &metadata, "chmod 700")
 }
 
-/// Makes the state directory and the ones below it, each with mode 0700.
+/// Makes a directory and the ones above it that are missing, each with mode 0700, and makes them durable.
 ///
 /// # Errors
 /// [`StoreError::Io`].
 pub fn create_directory(directory: &Path) -> Result<(), StoreError> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|source| {
-        StoreError::Io { what: "cannot create the directory", path: directory.to_owned(), source }
-    })
+    create_durably(directory).map_err(cannot_create(directory))
+}
+
+/// As [`create_directory`], for what need not outlive a power cut.
+///
+/// # Errors
+/// [`StoreError::Io`].
+pub fn create_fleeting_directory(directory: &Path) -> Result<(), StoreError> {
+    builder().recursive(true).create(directory).map_err(cannot_create(directory))
+}
+
+fn create_durably(directory: &Path) -> io::Result<()> {
+    if !directory.is_dir() {
+        create_durably(durable::parent(directory))?;
+        match builder().create(directory) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => {}
+            created => created?,
+        }
+    }
+    // Also where it was there: who made it may have been killed just then.
+    durable::sync_name(directory)
+}
+
+fn builder() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    builder.mode(0o700);
+    builder
+}
+
+fn cannot_create(directory: &Path) -> impl Fn(io::Error) -> StoreError {
+    move |source| StoreError::Io { what: "cannot create the directory", path: directory.to_owned(), source }
 }
 
 /// Reads a whole file that must be a regular one, ours, and writable by nobody else; `None` where it

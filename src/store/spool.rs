@@ -81,15 +81,17 @@ impl SpoolFile {
 impl Spool for SpoolFile {
     fn reserve(&self) -> Result<(), StoreError> {
         let path = self.path();
-        if std::fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.len() == BYTES as u64) {
-            return Ok(());
-        }
-        safety::create_directory(durable::parent(&path))?;
-        durable::replace_secret(&path, &[b' '; BYTES], 0o600).map_err(|error| StoreError::Io {
+        let cannot_reserve = |source| StoreError::Io {
             what: "cannot reserve room for outcomes in",
             path: path.clone(),
-            source: error.io(),
-        })
+            source,
+        };
+        if std::fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.len() == BYTES as u64) {
+            // Who made it may have been killed before its name was durable.
+            return durable::sync_name(&path).map_err(cannot_reserve);
+        }
+        safety::create_directory(durable::parent(&path))?;
+        durable::replace_secret(&path, &[b' '; BYTES], 0o600).map_err(|error| cannot_reserve(error.io()))
     }
 
     fn write(&self, note: &Note) -> Result<(), StoreError> {

@@ -172,7 +172,8 @@ fn without_provider(stamp: &Stamp) -> Stamp {
     stamp.clone().with_provider(None)
 }
 
-fn narration(event: &Event) -> Option<String> {
+/// What an event means to people, where they are told of it.
+pub(super) fn narration(event: &Event) -> Option<String> {
     match event {
         Event::Switched { direction, .. } => {
             let which = match direction {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::driver::narration;
 use super::ports::Ports;
 use crate::crash;
 use crate::error::Failure;
@@ -46,6 +47,7 @@ impl<'lock> LockedState<'lock> {
     /// The state is unreadable, unsafe or newer (exit 5).
     pub(super) fn open(ports: &Ports, _lock: &'lock OperationLock) -> Result<Self, Failure> {
         let mut opened = Self::load(ports, Right::Lock(PhantomData), false)?;
+        ports.store.make_durable()?;
         ports.spool.reserve()?;
         opened.take_in_spool(ports)?;
         Ok(opened)
@@ -61,6 +63,9 @@ impl<'lock> LockedState<'lock> {
     ) -> Result<Self, Failure> {
         let right = lock.map_or(Right::Emergency, |_| Right::Lock(PhantomData));
         let mut opened = Self::load(ports, right, true)?;
+        if let Err(error) = ports.store.make_durable() {
+            opened.problem(ports, format!("a power cut could still lose the state: {error}"));
+        }
         if let Err(error) = ports.spool.reserve() {
             opened.problem(ports, format!("no room is reserved for outcomes: {error}"));
         }
@@ -197,7 +202,7 @@ impl<'lock> LockedState<'lock> {
             event: "not_committed".to_owned(),
             data: json!({ "sequence": head.sequence }),
         };
-        match ports.journal.append(draft, None) {
+        match ports.journal.append(draft, Some(head)) {
             Ok(_) => failure,
             Err(error) => {
                 failure.because(format!("entry {} of the journal did not happen ({error})", head.sequence))
@@ -323,7 +328,8 @@ impl<'lock> LockedState<'lock> {
         });
         if belongs && applied.is_ok() {
             for event in &note.events {
-                ports.narrator.say(&format!("taking in what an earlier command did: {}", event.name()));
+                let did = narration(event).unwrap_or_else(|| event.name().to_owned());
+                ports.narrator.say(&format!("taking in what an earlier command did: {did}"));
                 let seen = Some(("from_spool", Value::Bool(true)));
                 self.commit(ports, "(spool)", event, seen, &ports.clock.now())?;
             }

@@ -2,9 +2,11 @@
 //! the spool, the lock.
 
 mod arbitrary;
+mod durability;
 mod format;
 mod journal;
 mod lock;
 mod safety;
 mod spool;
 mod swap;
+mod unfinished;

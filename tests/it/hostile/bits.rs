@@ -56,12 +56,12 @@ fn same(one: &Entry, other: &Entry) -> bool {
 fn assert_noticed(bytes: &[u8], head: &Head, written: &[Entry], which: &dyn Fn() -> String) {
     // Bytes that are no text are refused as damaged before they come here.
     if let Ok(text) = std::str::from_utf8(bytes) {
-        assert!(!verify(text, "prod", Some(head)).problems.is_empty(), "{}", which());
-        for entry in entries(text) {
+        assert!(!verify(text.as_bytes(), "prod", Some(head)).problems.is_empty(), "{}", which());
+        for entry in entries(text.as_bytes()) {
             assert!(written.iter().any(|one| same(one, &entry)), "{}: {entry:?}", which());
         }
     }
-    if let Ok(tail) = Tail::of(bytes)
+    if let Ok(tail) = Tail::of(bytes, Some(head))
         && let Some(last) = tail.head
     {
         // The next entry would follow this one: it has to be one of those that were written.
@@ -77,8 +77,8 @@ fn a_journal_shows_every_flip_and_every_cut() {
     // Whoever looks at a journal looks at all of it, so many short ones cost less than a long one.
     for part in events.chunks(proof::size(3, 8)) {
         let (whole, head) = sealed::journal(part);
-        let written = entries(&whole);
-        assert_eq!(verify(&whole, "prod", Some(&head)).problems, [], "{whole}");
+        let written = entries(whole.as_bytes());
+        assert_eq!(verify(whole.as_bytes(), "prod", Some(&head)).problems, [], "{whole}");
         damages +=
             each_damage(whole.as_bytes(), |bytes, which| assert_noticed(bytes, &head, &written, which));
     }

@@ -96,17 +96,17 @@ fn a_journal_that_somebody_sealed_is_read_as_it_says_or_shown_as_damaged() {
         let bytes =
             if random.one_in(2) { mutated(random, &journals, &WORDS) } else { resealed(random, &journals) };
         let text = String::from_utf8_lossy(&bytes);
-        let found = verify(&text, "prod", None);
-        let read = entries(&text);
+        let found = verify(text.as_bytes(), "prod", None);
+        let read = entries(text.as_bytes());
         assert!(found.entries as usize <= read.len());
         // What is appended to it is read back, and heals nothing.
-        let Ok(tail) = Tail::of(text.as_bytes()) else {
+        let Ok(tail) = Tail::of(text.as_bytes(), None) else {
             assert!(!found.problems.is_empty(), "an end that nothing follows shows");
             return;
         };
         let Ok((line, _)) = next(&tail, "prod", draft(), None) else { return };
         let longer = format!("{}{line}", &text[..tail.whole_bytes]);
-        let after = verify(&longer, "prod", None);
+        let after = verify(longer.as_bytes(), "prod", None);
         assert_eq!(after.problems.len(), found.problems.len(), "{longer}");
         assert_eq!(after.entries, found.entries + 1);
     });

@@ -65,7 +65,8 @@ pub fn journal(events: &[(&'static str, rotate::rotation::event::Event)]) -> (St
             event: (*name).to_owned(),
             data: serde_json::to_value(event).unwrap(),
         };
-        let (line, newest) = next(&Tail::of(text.as_bytes()).unwrap(), "prod", draft, head.as_ref()).unwrap();
+        let (line, newest) =
+            next(&Tail::of(text.as_bytes(), head.as_ref()).unwrap(), "prod", draft, head.as_ref()).unwrap();
         text.push_str(&line);
         head = Some(newest);
     }

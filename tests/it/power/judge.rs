@@ -99,20 +99,20 @@ impl<'h> Judge<'h> {
 }
 
 fn judge_journal(found: &[u8], written: &[u8], remembered: Option<&Head>) -> Result<(), String> {
-    let whole = found.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let text = std::str::from_utf8(found).map_err(|_| "journal: it is not text".to_owned())?;
-    let verified = journal::verify(text, "prod", remembered);
+    let verified = journal::verify(found, "prod", remembered);
     if !verified.problems.is_empty() {
         return Err(format!("journal: {:?}", verified.problems));
     }
-    let tail = Tail::of(found).map_err(|problem| format!("journal: its newest entry {problem}"))?;
+    let tail =
+        Tail::of(found, remembered).map_err(|problem| format!("journal: its newest entry {problem}"))?;
     if !written.starts_with(&found[..tail.whole_bytes]) {
         return Err("journal: it holds what was never written".to_owned());
     }
     let (line, _) = journal::next(&tail, "prod", draft(), remembered).unwrap();
-    let mended = format!("{}{line}", &text[..tail.whole_bytes]);
+    let mended = [&found[..tail.whole_bytes], line.as_bytes()].concat();
     let verified = journal::verify(&mended, "prod", remembered);
-    if !verified.problems.is_empty() || (found.len() > whole && !line.contains("\"dropped_bytes\"")) {
+    let is_told = found.len() == tail.whole_bytes || line.contains("\"dropped_bytes\"");
+    if !verified.problems.is_empty() || verified.cut_short.is_some() || !is_told {
         return Err(format!("journal: the next append does not mend it: {:?}", verified.problems));
     }
     Ok(())

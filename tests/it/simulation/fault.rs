@@ -42,7 +42,10 @@ faults! {
     SlotWriteFailed,
     SlotWriteLandedButFailed,
     SlotEraseFailed,
+    /// Somebody else wrote a slot between the look at it and its write.
+    SlotChanged,
     StoreUnreadable,
+    StoreNotMadeDurable,
     StoreFailed,
     StoreUnknownDone,
     StoreUnknownNotDone,
@@ -88,8 +91,6 @@ pub struct Coverage {
     pub standings: BTreeMap<&'static str, usize>,
     /// Crashes by the call at which they were, before it and after it.
     pub crashes: BTreeMap<(&'static str, &'static str), usize>,
-    /// Times that a schedule met a fault of the program that is known and not mended yet.
-    pub known: BTreeMap<&'static str, usize>,
     /// Ends of commands by exit code.
     pub ends: BTreeMap<u8, usize>,
 }
@@ -115,7 +116,6 @@ impl Coverage {
         sum(&mut self.faults, &other.faults);
         sum(&mut self.standings, &other.standings);
         sum(&mut self.crashes, &other.crashes);
-        sum(&mut self.known, &other.known);
         sum(&mut self.ends, &other.ends);
     }
 }

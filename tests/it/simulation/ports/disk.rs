@@ -57,6 +57,19 @@ impl StateStore for SimulatedStore {
         }))
     }
 
+    fn make_durable(&self) -> Result<(), StoreError> {
+        self.0.enter("store.make_durable");
+        if self.0.luck(&[Fault::StoreNotMadeDurable]).is_some() {
+            return Err(error("cannot make durable"));
+        }
+        self.0.world(|world| {
+            world.disk.durable_state = None;
+            world.disk.durable_journal = world.disk.journal.len();
+        });
+        self.0.leave("store.make_durable");
+        Ok(())
+    }
+
     fn path(&self, key: &str) -> PathBuf {
         PathBuf::from(format!("{key}.json"))
     }
@@ -140,8 +153,8 @@ impl Journal for SimulatedJournal {
             }
             let mut bytes = world.disk.journal.clone();
             bytes.extend(&world.disk.held_back);
-            let tail =
-                Tail::of(&bytes).unwrap_or_else(|reason| broken(format!("the journal's end {reason}")));
+            let tail = Tail::of(&bytes, remembered)
+                .unwrap_or_else(|reason| broken(format!("the journal's end {reason}")));
             let (line, head) = journal::next(&tail, KEY, draft, remembered).unwrap();
             if world.is_planted(Planted::JournalAfterState) {
                 world.disk.held_back.extend(line.as_bytes());
@@ -166,7 +179,7 @@ impl Journal for SimulatedJournal {
     }
 
     fn entries(&self) -> Result<Vec<Entry>, StoreError> {
-        Ok(self.0.world(|world| journal::entries(&String::from_utf8_lossy(&world.disk.journal))))
+        Ok(self.0.world(|world| journal::entries(&world.disk.journal)))
     }
 }
 
