@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use super::error::{AwsError, Call, Fault};
+use super::heard::Heard;
 
 /// How many keys a user may have (AWS: "IAM and STS quotas").
 pub const KEYS_LIMIT: usize = 2;
@@ -19,6 +20,7 @@ pub const KEYS_LIMIT: usize = 2;
 pub struct Iam {
     reads: Client,
     writes: Client,
+    heard: Heard,
     region: String,
     profile: Option<String>,
 }
@@ -44,8 +46,19 @@ pub struct LastUsed {
 }
 
 impl Iam {
-    pub(super) fn new(reads: Client, writes: Client, region: String, profile: Option<String>) -> Self {
-        Self { reads, writes, region, profile }
+    pub(super) fn new(
+        reads: Client,
+        writes: Client,
+        heard: Heard,
+        region: String,
+        profile: Option<String>,
+    ) -> Self {
+        Self { reads, writes, heard, region, profile }
+    }
+
+    /// The `Date` header of the last answer.
+    pub fn date(&self) -> Option<String> {
+        self.heard.headers().date
     }
 
     fn call<'c>(&'c self, action: &'static str, user: &'c str) -> Call<'c> {

@@ -5,6 +5,7 @@
 
 pub mod content;
 mod error;
+mod heard;
 pub mod iam;
 pub mod json_member;
 mod plain_text;
@@ -18,6 +19,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use heard::Heard;
 
 pub use content::Content;
 pub use error::{AwsError, Fault};
@@ -72,14 +74,17 @@ pub async fn connect(settings: &Settings) -> Result<SecretsManager, AwsError> {
 pub async fn connect_iam(settings: &Settings) -> (Iam, Sts) {
     let config = found(settings).await;
     let region = config.region().map_or_else(|| HOME_REGION.to_owned(), ToString::to_string);
+    let heard = Heard::default();
     let client = |retries: RetryConfig| {
         let builder = aws_sdk_iam::config::Builder::from(&config).region(Region::new(region.clone()));
         let builder = builder.retry_config(retries).interceptor(plain_text::NotToOthers);
+        let builder = builder.interceptor(heard.clone());
         aws_sdk_iam::Client::from_conf(builder.build())
     };
     let iam = Iam::new(
         client(RetryConfig::standard().with_max_attempts(READ_ATTEMPTS)),
         client(RetryConfig::disabled()),
+        heard.clone(),
         region.clone(),
         profile(settings),
     );

@@ -184,7 +184,10 @@ impl SecretDocument {
         if !is_wanted() {
             return Err(AwsError::new(
                 Fault::Refused,
-                format!("the secret {} was not written: another command decided otherwise meanwhile", self.secret_id),
+                format!(
+                    "the secret {} was not written: another command decided otherwise meanwhile",
+                    self.secret_id
+                ),
                 "look at `rotate status`",
             ));
         }

@@ -1,12 +1,10 @@
 //! Asking AWS who a credential is: the one call that needs no permission.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use aws_sdk_sts::config::interceptors::BeforeDeserializationInterceptorContextRef;
-use aws_sdk_sts::config::{ConfigBag, Credentials, Intercept, RuntimeComponents};
-use aws_sdk_sts::error::{BoxError, ProvideErrorMetadata};
+use aws_sdk_sts::config::Credentials;
+use aws_sdk_sts::error::ProvideErrorMetadata;
 
 use super::error::{AwsError, Call};
+use super::heard::Heard;
 
 /// Who may be asked about. No retries: whoever asks repeats it at a measured pace.
 pub struct Sts {
@@ -62,7 +60,7 @@ impl Sts {
                 None => Whose::Unknown(call.failed(&error)),
             },
         };
-        let headers = heard.take();
+        let headers = heard.headers();
         Said { verdict, date: headers.date, retry_after: headers.retry_after }
     }
 }
@@ -78,40 +76,5 @@ fn refusal(error: &impl ProvideErrorMetadata) -> Option<&str> {
         code @ "InvalidClientTokenId" => Some(code),
         code @ "SignatureDoesNotMatch" if !is_of_the_clock => Some(code),
         _ => None,
-    }
-}
-
-/// Keeps headers of the answer, which the SDK does not hand out beside a success.
-#[derive(Clone, Debug, Default)]
-struct Heard(Arc<Mutex<Headers>>);
-
-#[derive(Clone, Debug, Default)]
-struct Headers {
-    date: Option<String>,
-    retry_after: Option<String>,
-}
-
-impl Heard {
-    fn take(&self) -> Headers {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl Intercept for Heard {
-    fn name(&self) -> &'static str {
-        "Heard"
-    }
-
-    fn read_before_deserialization(
-        &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let headers = context.response().headers();
-        let text = |name| headers.get(name).map(str::to_owned);
-        let found = Headers { date: text("date"), retry_after: text("retry-after") };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = found;
-        Ok(())
     }
 }

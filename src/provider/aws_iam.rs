@@ -7,11 +7,12 @@
 mod shape;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
 
-use super::{Minted, Outcome, Ping, Provider, WrongKind};
+use super::{Listing, Minted, Outcome, Ping, Provider, WrongKind};
 use crate::aws::iam::{KEYS_LIMIT, LastUsed};
 use crate::aws::sts::{Said, Whose};
 use crate::aws::{AwsError, Fault, Iam, Settings, Sts, connect_iam};
@@ -170,7 +171,7 @@ impl Provider for AwsIam {
         }
     }
 
-    async fn list(&self) -> Outcome<Vec<ListedKey>> {
+    async fn list(&self) -> Outcome<Listing> {
         let listed = match self.iam().await.list(&self.user).await {
             Ok(listed) => listed,
             Err(error) => return outcome(Err(error)),
@@ -185,7 +186,7 @@ impl Provider for AwsIam {
             let status = status(key.is_active);
             keys.push(ListedKey { id: ProviderKeyId(key.id), status, created_at: key.created_at, last_use });
         }
-        Outcome::Done(keys)
+        Outcome::Done(Listing { keys, date: self.iam().await.date().and_then(|date| moment(&date)) })
     }
 
     async fn last_used(&self, id: &ProviderKeyId) -> Outcome<Option<LastUse>> {
@@ -218,10 +219,13 @@ fn spoken(error: &AwsError) -> String {
     format!("{}; {}", error.message, error.remedy)
 }
 
+fn moment(date: &str) -> Option<Timestamp> {
+    DateTimeParser::new().parse_timestamp(date).ok()
+}
+
 fn judged(said: Said) -> Ping {
-    let parser = DateTimeParser::new();
     let headers = Ping {
-        date: said.date.and_then(|date| parser.parse_timestamp(&date).ok()),
+        date: said.date.and_then(|date| moment(&date)),
         retry_after_seconds: said.retry_after.and_then(|seconds| seconds.trim().parse().ok()),
         ..silent(String::new())
     };

@@ -92,7 +92,7 @@ pub trait Provider {
     }
 
     /// Every key of the owner for whom [`Provider::mint`] makes keys, whatever its status.
-    async fn list(&self) -> Outcome<Vec<ListedKey>> {
+    async fn list(&self) -> Outcome<Listing> {
         Outcome::Refused(format!("{} lists no keys", self.name()))
     }
 
@@ -130,6 +130,14 @@ pub enum Outcome<T> {
 pub struct Minted {
     pub id: ProviderKeyId,
     pub value: Secret,
+}
+
+/// The keys of an owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    pub keys: Vec<ListedKey>,
+    /// The provider's clock, from the answer's `Date` header: the one that tells when each key was made.
+    pub date: Option<Timestamp>,
 }
 
 /// The answer to one live ping.

@@ -158,6 +158,7 @@ impl Transition<'_> {
             Phase::Promoted { active, retiring, .. } | Phase::GraceWindow { active, retiring, .. }
                 if self.state.is_suspect(active.fingerprint) =>
             {
+                self.left_behind();
                 self.set_aside(retiring);
                 active
             }
@@ -266,7 +267,7 @@ impl Transition<'_> {
         }
     }
 
-    /// What an emergency leaves behind when it revokes before every target was reached.
+    /// What an emergency leaves behind when it goes on before every target was reached.
     fn left_behind(&mut self) {
         let unreached =
             self.state.phase.propagation().into_iter().flatten().filter_map(|(target, at)| match at {
@@ -391,7 +392,10 @@ impl Transition<'_> {
         };
         self.not_aside(fingerprint);
         self.state.dead.insert(fingerprint);
-        self.state.intent = None;
+        // Found dead by itself, it ends nothing that was begun with a key of the provider's making.
+        if let Some(unfinished) = self.state.intent.take().and_then(intents::left_of_making) {
+            self.state.left_over = Some(unfinished);
+        }
         Ok(self.state)
     }
 

@@ -8,7 +8,7 @@ use super::driver::Drive;
 use super::ports::Ports;
 use crate::error::Failure;
 use crate::provider::probe::{self, ProbeSettings, Settled};
-use crate::provider::{Outcome, Ping, Provider};
+use crate::provider::{Listing, Outcome, Ping, Provider};
 use crate::rotation::credential::{Identity, LastUseSeen, UsageBucket, Verdict};
 use crate::rotation::effect::Effect;
 use crate::rotation::evidence::usage::{self, Wanted};
@@ -233,9 +233,12 @@ async fn read_targets(drive: &mut Drive<'_, '_>) {
 
 async fn list_keys(drive: &mut Drive<'_, '_>) {
     drive.facts.listed = Some(match drive.ports.provider.list().await {
-        Outcome::Done(mut listed) => {
-            listed.retain(|key| !drive.facts.swept.contains(&key.id));
-            Ok(listed)
+        Outcome::Done(Listing { mut keys, date }) => {
+            if let Some(date) = date {
+                drive.provider_time = Some((date, drive.ports.clock.now()));
+            }
+            keys.retain(|key| !drive.facts.swept.contains(&key.id));
+            Ok(keys)
         }
         Outcome::Refused(detail) | Outcome::Unknown(detail) => Err(detail),
     });

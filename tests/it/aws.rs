@@ -4,9 +4,11 @@
 mod agents;
 mod errors;
 mod iam;
+mod iam_clock;
 mod interference;
 mod policies;
 mod reference;
 mod slots;
 mod slots_killed;
+mod slots_overtaken;
 mod target;

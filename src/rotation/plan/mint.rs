@@ -59,10 +59,9 @@ fn next(state: &KeyState, rotation: &Rotation, view: View<'_>) -> Result<Step, S
             }
             store(state, credential, rotation, view)
         }
-        Some(Effect::Mint { rotation, existing }) => match lost(state, None, view)? {
-            Lost { strange: Some(key), .. } => Err(Step::Refused(Refusal::StrangeKey { key })),
-            Lost { ids, .. } if !ids.is_empty() => sweep(ids, view),
-            Lost { .. } => again(state, rotation, existing, view),
+        Some(Effect::Mint { rotation, existing }) => match lost(state, None, view)?.ours()? {
+            ids if ids.is_empty() => again(state, rotation, existing, view),
+            ids => sweep(ids, view),
         },
         _ if state.left_over.is_some() => Ok(take_up(state)),
         Some(Effect::Delete { .. }) => Ok(purge::plan(state, view)),
@@ -132,8 +131,7 @@ fn again(
     if view.policy.capabilities.keys_limit.is_some_and(|limit| existing.len() >= limit) {
         return make_room(state, listed(view)?, view);
     }
-    let age_seconds = intent_age_seconds(state, view);
-    if age_seconds > FRESH_SECONDS && minting.unknown.count == 0 {
+    if intent_age_seconds(state, view) > FRESH_SECONDS && minting.unknown.count == 0 {
         // What would come of it now could not be told from somebody else's by its age.
         return Ok(Step::Record(Event::IntentDropped { reason: "nothing came of it".to_owned() }));
     }
@@ -141,9 +139,12 @@ fn again(
 }
 
 fn intent_age_seconds(state: &KeyState, view: View<'_>) -> i64 {
-    let begun_at = state.intent.as_ref().map(|intent| &intent.begun_at);
-    let seconds = begun_at.map_or(0, |begun_at| elapsed(begun_at, view.now).seconds);
-    i64::try_from(seconds).unwrap_or(i64::MAX)
+    let Some(Intent { begun_at, .. }) = &state.intent else { return 0 };
+    match (begun_at.provider, view.now.provider) {
+        // The clock that tells when a key was made.
+        (Some(began), Some(now)) => now.as_second() - began.as_second(),
+        _ => i64::try_from(elapsed(begun_at, view.now).seconds).unwrap_or(i64::MAX),
+    }
 }
 
 /// What an `abort` clears away when nothing is staged; `None` where there is nothing.
@@ -155,14 +156,13 @@ pub(super) fn clear_away(state: &KeyState, view: View<'_>) -> Result<Option<Step
         Some(Effect::Sweep { ids }) => sweep(ids.clone(), view).map(Some),
         Some(Effect::Mint { .. }) => match lost(state, None, view)? {
             Lost { ids, .. } if !ids.is_empty() => sweep(ids, view).map(Some),
-            // One that may be somebody else's is left alone.
+            // What may be somebody else's is left alone.
             Lost { strange, .. } => {
-                let reason = match strange {
-                    Some(key) => {
-                        format!("aborted; the key {} is not known to be ours, and is left alone", key.id)
-                    }
-                    None => "aborted".to_owned(),
+                let left = |key: &ListedKey| {
+                    format!("the key {} is not known to be ours, and is left alone", key.id)
                 };
+                let told = std::iter::once("aborted".to_owned()).chain(strange.iter().map(left));
+                let reason = told.collect::<Vec<_>>().join("; ");
                 Ok(Some(Step::Record(Event::IntentDropped { reason })))
             }
         },
@@ -204,8 +204,18 @@ fn garbage(state: &KeyState, view: View<'_>) -> Result<BTreeSet<ProviderKeyId>, 
 struct Lost {
     /// They came of the intent, and their values are lost.
     ids: BTreeSet<ProviderKeyId>,
-    /// One that may be somebody else's.
-    strange: Option<ListedKey>,
+    /// They may be somebody else's.
+    strange: Vec<ListedKey>,
+}
+
+impl Lost {
+    /// What is ours for certain, where nothing is there that may be.
+    fn ours(self) -> Result<BTreeSet<ProviderKeyId>, Step> {
+        match self.strange.into_iter().next() {
+            Some(key) => Err(Step::Refused(Refusal::StrangeKey { key })),
+            None => Ok(self.ids),
+        }
+    }
 }
 
 /// `given` is a key whose value is at hand.
@@ -221,13 +231,13 @@ fn lost(state: &KeyState, given: Option<&ProviderKeyId>, view: View<'_>) -> Resu
         if is_of(begun_at, key) && is_unused(key)? {
             lost.ids.insert(key.id.clone());
         } else {
-            lost.strange = Some(key.clone());
+            lost.strange.push(key.clone());
         }
     }
     Ok(lost)
 }
 
-/// Whether a key was made when the call of an intent was.
+/// Whether a key was made when the call of an intent was; by the provider's clock, where it was told with the list.
 fn is_of(begun_at: &Stamp, key: &ListedKey) -> bool {
     let began = begun_at.by_provider().as_second();
     let span = -SKEW_SECONDS..=FRESH_SECONDS + CALL_SECONDS + SKEW_SECONDS;
@@ -245,13 +255,14 @@ fn is_unused(key: &ListedKey) -> Result<bool, Step> {
     }
 }
 
-/// What a value that was given leaves to be cleared away, where having the provider make one was begun.
+/// What a value that was given leaves to be cleared away, where having the provider make one was begun. As by
+/// [`plan`], nothing is forgotten that may be ours.
 pub(super) fn instead(state: &KeyState, given: &Identity, view: View<'_>) -> Result<(), Step> {
     let given = match given {
         Identity::Proven(key) => Some(&key.id),
         _ => None,
     };
-    let Lost { ids, .. } = lost(state, given, view)?;
+    let ids = lost(state, given, view)?.ours()?;
     if ids.is_empty() { Ok(()) } else { Err(sweep(ids, view)?) }
 }
 

@@ -58,8 +58,12 @@ pub(super) fn unfinished_making(begun: Intent, next: &Intent) -> Option<Intent> 
         }
         _ => false,
     };
+    if goes_on { None } else { left_of_making(begun) }
+}
+
+/// What an intent that is not gone on with leaves to be done with a key that the provider made.
+pub(super) fn left_of_making(begun: Intent) -> Option<Intent> {
     match begun.effect {
-        _ if goes_on => None,
         Effect::Mint { .. } | Effect::Sweep { .. } => Some(begun),
         Effect::StoreStaged { credential, .. } if credential.never_served => {
             let ids = credential.provider_key_id.into_iter().collect();

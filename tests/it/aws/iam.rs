@@ -13,14 +13,14 @@ use crate::lab::moto::Moto;
 const DOTENV: &str =
     "[[keys.prod.targets]]\ntype = \"dotenv\"\npath = \"app.env\"\nvariable = \"AWS_KEY\"\nrefresh = \"5m\"";
 
-struct Bench {
-    lab: Lab,
+pub struct Bench {
+    pub lab: Lab,
     user: User,
     old: AccessKey,
     door: Double,
 }
 
-fn adopted(name: &str, door: impl FnOnce(&Lab) -> Double) -> Bench {
+pub fn adopted(name: &str, door: impl FnOnce(&Lab) -> Double) -> Bench {
     let user = User::create(name);
     let mut lab = Lab::new();
     let door = door(&lab);
@@ -40,7 +40,7 @@ impl Bench {
         self.user.keys().into_iter().filter(|(id, _)| *id != self.old.id).collect()
     }
 
-    fn new_id(&self) -> String {
+    pub fn new_id(&self) -> String {
         let [(id, _)] = &self.new_keys()[..] else { panic!("{:?}", self.new_keys()) };
         id.clone()
     }

@@ -177,6 +177,20 @@ fn a_stage_that_dies_anywhere_and_is_aborted_leaves_the_active_key_alone() {
 }
 
 #[test]
+fn an_emergency_about_a_credential_that_is_dead_already_forgets_no_key_that_was_being_made() {
+    let emergency = Command::RevokeNow { suspect: Suspect::Old, replacement: None, accept_outage: true };
+    for crash_after in 0..9 {
+        let mut story = adopted();
+        let mut dice = Dice { throws: Vec::new(), crash_after: Some(crash_after) };
+        story.run(&STAGE, &mut dice);
+        story.world.keys[0].is = KeyIs::Inactive;
+        story.world.keys[0].disabled_by_person = true;
+        story.run(&emergency, &mut Dice::default());
+        assert_eq!(forgotten(&story), Vec::<usize>::new(), "after {crash_after}: {:#?}", story.state);
+    }
+}
+
+#[test]
 fn a_key_whose_making_was_not_answered_is_found_and_another_is_made() {
     let mut story = adopted();
     // The keys are listed, and then the answer to the making is lost though a key was made.

@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Mutex;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rotate::clock::Clock;
 
 use super::Lab;
@@ -82,10 +82,19 @@ fn is_taken(id: &str) -> bool {
 
 /// The door. `answer` may answer in AWS's place. Times are those of the lab's clock, which moto does not know.
 pub fn strict(lab: &Lab, answer: impl Fn(&Heard) -> Option<Vec<u8>> + Send + Sync + 'static) -> Double {
+    ahead(lab, SignedDuration::ZERO, answer)
+}
+
+/// The same, with a clock that is so far ahead of the lab's.
+pub fn ahead(
+    lab: &Lab,
+    by: SignedDuration,
+    answer: impl Fn(&Heard) -> Option<Vec<u8>> + Send + Sync + 'static,
+) -> Double {
     let clock = lab.clock.clone();
     let learnt = Mutex::new(Learnt::default());
     Double::start(move |request| {
-        let now = clock.now().wall;
+        let now = clock.now().wall + by;
         let given = answer(request);
         if action(request) == WORK {
             learnt.lock().unwrap().used.insert(signer(request), (now, "ec2"));

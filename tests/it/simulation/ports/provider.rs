@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use rotate::provider::{Minted, Outcome, Ping, Provider, WrongKind};
+use rotate::provider::{Listing, Minted, Outcome, Ping, Provider, WrongKind};
 use rotate::rotation::credential::{
     Capabilities, Identity, KeyStatus, LastUse, LastUseSeen, ListedKey, ProviderKey, ProviderKeyId,
     UsageBucket, Verdict,
@@ -106,7 +106,7 @@ impl Provider for SimulatedProvider {
             let mut ping = Ping {
                 verdict: Verdict::Unknown,
                 detail: String::new(),
-                date: world.setting.dated.then(|| world.provider_time()),
+                date: world.date_told(luck),
                 retry_after_seconds: None,
                 workspace: None,
             };
@@ -130,12 +130,6 @@ impl Provider for SimulatedProvider {
                     key.lied = true;
                     running.has_lied_of.push(credential);
                     ping.verdict = contrary;
-                }
-                Some(Fault::DateSkewed) if world.setting.clock_lies == ClockLies::Date => {
-                    let hours = 1 + i64::try_from(world.dice.below(5)).unwrap();
-                    let hours = if world.dice.chance(500) { hours } else { -hours };
-                    ping.date = ping.date.map(|date| date + SignedDuration::from_hours(hours));
-                    ping.verdict = truth;
                 }
                 _ => ping.verdict = truth,
             }
@@ -242,7 +236,8 @@ impl Provider for SimulatedProvider {
         }
     }
 
-    async fn list(&self) -> Outcome<Vec<ListedKey>> {
+    async fn list(&self) -> Outcome<Listing> {
+        let lie = self.operator.luck(&[Fault::DateSkewed]);
         let answer = |world: &mut World| {
             let listed = world.existing().into_iter().map(|number| ListedKey {
                 id: id(number),
@@ -250,7 +245,7 @@ impl Provider for SimulatedProvider {
                 created_at: Some(at(world.keys[number].made_at)),
                 last_use: last_use(world, number).map_or(LastUseSeen::Never, LastUseSeen::At),
             });
-            listed.collect()
+            Listing { keys: listed.collect(), date: world.date_told(lie) }
         };
         self.asked("provider.list", answer).await
     }
@@ -288,6 +283,19 @@ impl Provider for SimulatedProvider {
             buckets
         };
         self.asked("provider.usage", answer).await
+    }
+}
+
+impl World {
+    /// The `Date` of an answer, where answers carry one; a lie is hours off.
+    fn date_told(&mut self, luck: Option<Fault>) -> Option<Timestamp> {
+        let date = self.setting.dated.then(|| self.provider_time())?;
+        if luck != Some(Fault::DateSkewed) || self.setting.clock_lies != ClockLies::Date {
+            return Some(date);
+        }
+        let hours = 1 + i64::try_from(self.dice.below(5)).unwrap();
+        let hours = if self.dice.chance(500) { hours } else { -hours };
+        Some(date + SignedDuration::from_hours(hours))
     }
 }
 
