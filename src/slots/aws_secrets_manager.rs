@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use async_trait::async_trait;
 
-use super::{Purpose, SlotError, Slots};
+use super::{Purpose, Seen, SlotError, Slots};
 use crate::aws::secrets_manager::{CURRENT, Described, PENDING};
 use crate::aws::{AwsError, Content, Fault, Over, SecretDocument};
 use crate::crash;
@@ -39,8 +39,9 @@ impl AwsSecretsManagerSlots {
     }
 
     /// The version that consumers read bears the slot's label, too.
-    async fn adopt(&self, slot: SlotName, value: &Secret) -> Result<Placement, AwsError> {
+    async fn adopt(&self, slot: SlotName, value: &Secret, over: &Seen) -> Result<Placement, SlotError> {
         let before = self.document.describe().await?;
+        self.check_seen(slot, &before, over)?;
         let current = self.document.current().await?;
         let secret_id = self.document.secret_id();
         if self.document.content().with_value(secret_id, &current.text, value)?.is_some() {
@@ -48,14 +49,22 @@ impl AwsSecretsManagerSlots {
                 Fault::Named,
                 format!("consumers of the secret {secret_id} read another value than the given one"),
                 self.adoption(),
-            ));
+            )
+            .into());
         }
-        self.mark(slot, before.holder(&self.label(slot)), &current.version_id).await?;
+        self.mark(slot, over, &current.version_id).await?;
         Ok(Placement { place: self.document.place(&before)?, version: Some(current.version_id) })
     }
 
-    async fn stage(&self, slot: SlotName, value: &Secret, rotation_id: &str) -> Result<Placement, SlotError> {
+    async fn stage(
+        &self,
+        slot: SlotName,
+        value: &Secret,
+        rotation_id: &str,
+        over: &Seen,
+    ) -> Result<Placement, SlotError> {
         let before = self.document.describe().await?;
+        self.check_seen(slot, &before, over)?;
         let place = self.document.place(&before)?;
         let current = self.document.current().await?;
         let text = self.document.content().with_value(self.document.secret_id(), &current.text, value)?;
@@ -73,14 +82,23 @@ impl AwsSecretsManagerSlots {
             }
         };
         crash::point("a version is staged");
-        let marked = self.mark(slot, before.holder(&self.label(slot)), &version).await;
+        let marked = self.mark(slot, over, &version).await;
         marked.map_err(|error| SlotError { is_unfinished: true, ..error.into() })?;
         Ok(Placement { place, version: Some(version) })
     }
 
-    /// Gives a version the slot's label.
-    async fn mark(&self, slot: SlotName, holder: Option<&str>, version: &str) -> Result<(), AwsError> {
-        let label = self.label(slot);
+    /// That the slot is as it was seen. A write that is refused anyway need not come so far as to its last step, the move
+    /// of the label, which is a compare-and-swap.
+    fn check_seen(&self, slot: SlotName, now: &Described, over: &Seen) -> Result<(), SlotError> {
+        if now.holder(&self.label(slot)) == over.name() {
+            return Ok(());
+        }
+        Err(SlotError::changed(&self.location(slot)))
+    }
+
+    /// Gives a version the slot's label, from the version that was seen to bear it.
+    async fn mark(&self, slot: SlotName, over: &Seen, version: &str) -> Result<(), AwsError> {
+        let (label, holder) = (self.label(slot), over.name());
         if holder == Some(version) || self.document.move_label(&label, holder, Some(version)).await? {
             return Ok(());
         }
@@ -91,15 +109,24 @@ impl AwsSecretsManagerSlots {
         ))
     }
 
-    async fn take_away(&self, slot: SlotName, fingerprint: Fingerprint) -> Result<(), AwsError> {
+    async fn take_away(
+        &self,
+        slot: SlotName,
+        fingerprint: Fingerprint,
+        seen: &Seen,
+    ) -> Result<(), SlotError> {
         let label = self.label(slot);
         let described = self.document.describe().await?;
         self.forget_pending(&described, fingerprint).await?;
         let Some(held) = self.document.labelled(&label).await? else { return Ok(()) };
-        if self.holds(&held.text, fingerprint)? {
-            self.document.move_label(&label, Some(&held.version_id), None).await?;
+        if !self.holds(&held.text, fingerprint)? {
+            return Ok(());
         }
-        Ok(())
+        let is_as_seen = Some(held.version_id.as_str()) == seen.name();
+        if is_as_seen && self.document.move_label(&label, seen.name(), None).await? {
+            return Ok(());
+        }
+        Err(SlotError::changed(&self.location(slot)))
     }
 
     /// A staging that was interrupted may have left the value under AWSPENDING before it had the slot's label.
@@ -163,20 +190,28 @@ impl Slots for AwsSecretsManagerSlots {
         Ok(Some(value))
     }
 
+    async fn look(&self, slot: SlotName) -> Result<Seen, SlotError> {
+        let described = self.document.describe().await?;
+        Ok(Seen::named(described.holder(&self.label(slot)).map(str::to_owned)))
+    }
+
     async fn write(
         &self,
         slot: SlotName,
         value: &Secret,
         purpose: Purpose<'_>,
+        over: &Seen,
     ) -> Result<Option<Placement>, SlotError> {
+        crash::point("before a slot is written");
         match purpose {
-            Purpose::Adopted => Ok(Some(self.adopt(slot, value).await?)),
-            Purpose::Staged { rotation_id } => self.stage(slot, value, rotation_id).await.map(Some),
+            Purpose::Adopted => self.adopt(slot, value, over).await.map(Some),
+            Purpose::Staged { rotation_id } => self.stage(slot, value, rotation_id, over).await.map(Some),
         }
     }
 
-    async fn erase(&self, slot: SlotName, fingerprint: Fingerprint) -> Result<(), SlotError> {
-        Ok(self.take_away(slot, fingerprint).await?)
+    async fn erase(&self, slot: SlotName, fingerprint: Fingerprint, seen: &Seen) -> Result<(), SlotError> {
+        crash::point("before a slot is erased");
+        self.take_away(slot, fingerprint, seen).await
     }
 }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::{Purpose, SlotError, Slots};
+use super::{Purpose, Seen, SlotError, Slots};
 use crate::rotation::credential::{Placement, SlotName};
 use crate::secret::{Fingerprint, Secret};
 
@@ -105,16 +105,21 @@ impl Slots for EnvSlots {
         self.read_slot(slot)
     }
 
+    async fn look(&self, _: SlotName) -> Result<Seen, SlotError> {
+        Ok(Seen::default())
+    }
+
     async fn write(
         &self,
         slot: SlotName,
         value: &Secret,
-        _purpose: Purpose<'_>,
+        _: Purpose<'_>,
+        _: &Seen,
     ) -> Result<Option<Placement>, SlotError> {
         self.verify(slot, value).map(|()| None)
     }
 
-    async fn erase(&self, _slot: SlotName, _fingerprint: Fingerprint) -> Result<(), SlotError> {
+    async fn erase(&self, _: SlotName, _: Fingerprint, _: &Seen) -> Result<(), SlotError> {
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, unlinkat};
 use rustix::io::retry_on_intr;
 use zeroize::Zeroizing;
 
-use super::{Purpose, SlotError, Slots};
+use super::{Purpose, Seen, SlotError, Slots};
 use crate::durable::{self, ReplaceError};
 use crate::rotation::credential::{Placement, SlotName};
 use crate::secret::{Fingerprint, Secret};
@@ -168,9 +168,20 @@ impl FileSlots {
         }
     }
 
-    fn write_slot(&self, slot: SlotName, value: &Secret) -> Result<(), SlotError> {
+    /// What cannot be read may be written over, too.
+    fn look_at(&self, slot: SlotName) -> Seen {
+        Seen::named(match self.read_slot(slot) {
+            Ok(value) => value.map(|value| value.fingerprint().to_string()),
+            Err(error) => Some(error.message),
+        })
+    }
+
+    fn write_slot(&self, slot: SlotName, value: &Secret, over: &Seen) -> Result<(), SlotError> {
         self.create_directory()?;
         self.refuse_foreign(slot)?;
+        if self.look_at(slot) != *over {
+            return Err(SlotError::changed(&self.location(slot)));
+        }
         let line = Zeroizing::new([value.expose().as_bytes(), b"\n"].concat());
         durable::replace_secret(&self.path(slot), &line, 0o600).map_err(|error| match error {
             ReplaceError::Unchanged { path, source } => SlotError {
@@ -219,16 +230,21 @@ impl Slots for FileSlots {
         self.read_slot(slot)
     }
 
+    async fn look(&self, slot: SlotName) -> Result<Seen, SlotError> {
+        Ok(self.look_at(slot))
+    }
+
     async fn write(
         &self,
         slot: SlotName,
         value: &Secret,
-        _purpose: Purpose<'_>,
+        _: Purpose<'_>,
+        over: &Seen,
     ) -> Result<Option<Placement>, SlotError> {
-        self.write_slot(slot, value).map(|()| None)
+        self.write_slot(slot, value, over).map(|()| None)
     }
 
-    async fn erase(&self, slot: SlotName, fingerprint: Fingerprint) -> Result<(), SlotError> {
+    async fn erase(&self, slot: SlotName, fingerprint: Fingerprint, _: &Seen) -> Result<(), SlotError> {
         self.erase_slot(slot, fingerprint)
     }
 }

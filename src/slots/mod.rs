@@ -15,11 +15,18 @@ use crate::secret::{Fingerprint, Secret};
 /// - `write` names the slot and the value and may be repeated; after `Ok` a `read` of that slot,
 ///   also after a power cut, gives that value.
 /// - `erase` may be repeated, and never touches a value other than the one named.
+/// - Neither of them changes a slot that is not as it was seen by `look`.
 ///
 /// # Assumptions
-/// The caller holds the key's operation lock, or has taken over in an emergency.
+/// The caller looks, then makes sure that nobody has overtaken it, and then writes: whoever overtakes it after that
+/// changes the slot first or not at all.
 ///
 /// # Caveats
+/// A value that is put where it lies already, by the same rotation, may keep its name: whoever saw it before sees no change.
+///
+/// Files know no compare-and-swap: between the comparison and the rename the caller keeps others away by the key's commit
+/// lock. An emergency whose disk cannot lock has only the moment between them.
+///
 /// Where a person places the values ([`Slots::placed_by_person`]), `write` verifies instead of
 /// writing, and `erase` does nothing.
 ///
@@ -43,13 +50,17 @@ pub trait Slots {
     /// The value in the slot; `None` where the slot is empty.
     async fn read(&self, slot: SlotName) -> Result<Option<Secret>, SlotError>;
 
-    /// Puts the value into the slot, replacing what is there. Says where it lies now, where the store has a
+    /// What lies in the slot, for a `write` or an `erase` that is to change just that.
+    async fn look(&self, slot: SlotName) -> Result<Seen, SlotError>;
+
+    /// Puts the value into the slot, replacing what was seen there. Says where it lies now, where the store has a
     /// name for that which another store could not have, too.
     async fn write(
         &self,
         slot: SlotName,
         value: &Secret,
         purpose: Purpose<'_>,
+        over: &Seen,
     ) -> Result<Option<Placement>, SlotError>;
 
     /// Pins the place that an earlier `write` named: from now on every call fails that would reach another.
@@ -58,7 +69,22 @@ pub trait Slots {
     }
 
     /// Removes the value with this fingerprint from the slot; another value, or none, is left alone.
-    async fn erase(&self, slot: SlotName, fingerprint: Fingerprint) -> Result<(), SlotError>;
+    async fn erase(&self, slot: SlotName, fingerprint: Fingerprint, seen: &Seen) -> Result<(), SlotError>;
+}
+
+/// What lay in a slot at one moment, by a name that tells it from whatever is put there later; none where it was empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen(Option<String>);
+
+impl Seen {
+    /// What the store calls this content, such as a version.
+    pub fn named(name: Option<String>) -> Self {
+        Self(name)
+    }
+
+    pub fn name(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
 }
 
 /// What a value is put into a slot for.
@@ -80,4 +106,17 @@ pub struct SlotError {
     pub is_unfinished: bool,
     #[source]
     pub source: Option<std::io::Error>,
+}
+
+impl SlotError {
+    /// Somebody else has changed the slot since it was looked at, and nothing was changed.
+    pub fn changed(location: &str) -> Self {
+        Self {
+            message: format!("somebody else has just changed what lies in {location}"),
+            remedy: "look at `rotate status`, then run the same command again if it is still wanted"
+                .to_owned(),
+            is_unfinished: false,
+            source: None,
+        }
+    }
 }

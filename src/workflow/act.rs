@@ -1,29 +1,27 @@
 //! Doing one thing to the world: intent before, outcome after.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod targets;
 
-use futures_util::future::join_all;
+use std::collections::BTreeSet;
 
 use super::driver::Drive;
-use super::locked_state::decode_record;
 use super::observe;
-use super::ports::Ports;
 use crate::crash;
 use crate::error::Failure;
 use crate::exit::ExitCode;
 use crate::provider::{Minted, Outcome};
-use crate::rotation::credential::{
-    Credential, Placement, ProviderKeyId, ReadBack, SlotName, TargetId, TargetSet,
-};
+use crate::rotation::credential::{Credential, Placement, ProviderKeyId, SlotName};
 use crate::rotation::effect::Effect;
 use crate::rotation::event::Event;
 use crate::rotation::lease::LeaseStanding;
-use crate::rotation::phase::{Direction, KeyState, Phase, Propagation};
+use crate::rotation::phase::{KeyState, Phase};
 use crate::rotation::plan::{Attempts, Goal, TakenBack};
 use crate::secret::{Fingerprint, Secret};
 use crate::slots::{Purpose, SlotError};
 use crate::store::Hold;
-use crate::target::{Moving, Target, Written};
+
+/// How often a slot is written that others change meanwhile.
+const SLOT_TRIES: usize = 3;
 
 /// Performs one effect. The outcome is committed, or is a fact for the next plan.
 ///
@@ -46,7 +44,7 @@ pub(super) async fn perform(drive: &mut Drive<'_, '_>, effect: Effect) -> Result
             let placement = store(drive, slot, &credential, purpose).await?;
             drive.record(&Event::Staged { slot, credential, rotation, placement })
         }
-        Effect::WriteTargets { targets, fingerprint } => write_targets(drive, &targets, fingerprint).await,
+        Effect::WriteTargets { targets, fingerprint } => targets::write(drive, &targets, fingerprint).await,
         Effect::Erase { slot, fingerprints } => {
             for fingerprint in fingerprints {
                 let erased = erase(drive, slot, fingerprint).await?;
@@ -132,8 +130,8 @@ async fn mint(drive: &mut Drive<'_, '_>, is_resumed: bool) -> Result<(), Failure
 
 /// Deletes keys whose values nobody has.
 async fn sweep(drive: &mut Drive<'_, '_>, ids: BTreeSet<ProviderKeyId>) -> Result<(), Failure> {
-    drop(drive.locked.hold(drive.ports)?);
     for id in &ids {
+        drop(drive.locked.hold(drive.ports)?);
         let outcome = drive.ports.provider.delete(id).await;
         crash::point("after the effect");
         drive.facts.listed = None;
@@ -195,10 +193,7 @@ async fn store(
         .ok_or_else(|| Failure::unexpected("a value was to be stored that was not seen to be accepted"))?;
     let place = drive.ports.slots.location(slot);
     let code = if drive.ports.slots.placed_by_person() { ExitCode::Person } else { ExitCode::State };
-    let hold = hold_for_slots(drive)?;
-    let written = drive.ports.slots.write(slot, accepted.value(), purpose).await;
-    drop(hold);
-    let placement = match written {
+    let placement = match write_slot(drive, slot, accepted.value(), purpose).await? {
         Ok(placement) => placement,
         Err(error) => {
             // A write that failed may still have replaced what was there: look before it is called off.
@@ -221,156 +216,40 @@ async fn store(
     Ok(placement)
 }
 
+/// Looks, makes sure that nobody has overtaken this run, and writes over what it saw: whoever overtakes it later changes
+/// the slot first, or not at all. Where somebody did who was overtaken himself, it is this run's turn again.
+async fn write_slot(
+    drive: &mut Drive<'_, '_>,
+    slot: SlotName,
+    value: &Secret,
+    purpose: Purpose<'_>,
+) -> Result<Result<Option<Placement>, SlotError>, Failure> {
+    let mut tries = SLOT_TRIES;
+    loop {
+        let over = match drive.ports.slots.look(slot).await {
+            Ok(over) => over,
+            Err(error) => return Ok(Err(error)),
+        };
+        let hold = hold_for_slots(drive)?;
+        let written = drive.ports.slots.write(slot, value, purpose, &over).await;
+        drop(hold);
+        let Err(error) = written else { return Ok(written) };
+        tries -= 1;
+        // A write that failed may have landed all the same, and is not repeated.
+        let held = drive.ports.slots.read(slot).await.ok().flatten();
+        let has_landed = held.is_some_and(|held| held.fingerprint() == value.fingerprint());
+        let is_changed = drive.ports.slots.look(slot).await.is_ok_and(|now| now != over);
+        if has_landed || !is_changed || tries == 0 {
+            return Ok(Err(error));
+        }
+    }
+}
+
 /// Makes sure that nobody has overtaken this run, and that nobody does while a slot is changed: but where that needs a
 /// network. It may take long, and nobody is kept from committing for so long.
 fn hold_for_slots(drive: &mut Drive<'_, '_>) -> Result<Option<Hold>, Failure> {
     let hold = drive.locked.hold(drive.ports)?;
     Ok(hold.filter(|_| !drive.ports.slots.needs_runtime()))
-}
-
-async fn write_targets(
-    drive: &mut Drive<'_, '_>,
-    targets: &TargetSet,
-    fingerprint: Fingerprint,
-) -> Result<(), Failure> {
-    let value = match drive.materials.get(fingerprint, drive.locked.state(), &*drive.ports.slots).await {
-        Ok(value) => value,
-        // A place that cannot be reached keeps no leaked key alive.
-        Err(reason) if drive.state().is_some_and(|state| state.emergency.is_some()) => {
-            return all_failed(drive, targets, &reason);
-        }
-        Err(reason) => return Err(value_missing(drive, reason)),
-    };
-    let all = drive.ports.targets.iter().map(|target| &**target);
-    let wanted = all.filter(|target| targets.contains(target.id()));
-    let (local, remote): (Vec<_>, Vec<_>) = wanted.partition(|target| target.is_local());
-    let fence = fence(drive.state());
-    let hold = drive.locked.hold(drive.ports)?;
-    let mut results = write_all(&local, &value, Moving { fence: fence.as_deref(), is_wanted: &|| true }).await;
-    drop(hold);
-    let (locked, ports) = (&drive.locked, drive.ports);
-    let is_wanted = || !locked.is_overtaken(ports);
-    let moving = Moving { fence: fence.as_deref(), is_wanted: &is_wanted };
-    results.extend(write_all(&remote, &value, moving).await);
-    if !remote.is_empty() {
-        mend_if_overtaken(drive, &remote, fingerprint).await?;
-    }
-    crash::point("after the effect");
-    let (mut outcomes, mut versions, mut places) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-    for (target, (outcome, written)) in results {
-        versions.extend(written.version.map(|version| (target.clone(), version)));
-        places.extend(written.place.map(|place| (target.clone(), place)));
-        outcomes.insert(target, outcome);
-    }
-    for (target, outcome) in &outcomes {
-        if let Propagation::Failed { reason } = outcome {
-            drive.facts.failed_targets.insert(target.clone(), reason.clone());
-            drive.ports.narrator.warn(&format!("{target}: {reason}"));
-        } else {
-            drive.ports.narrator.say(&format!("{target}: {}", outcome.name()));
-        }
-    }
-    drive.facts.target_reads = None;
-    drive.facts.reached_stale =
-        matches!(drive.state().map(|state| &state.phase), Some(Phase::Idle { .. } | Phase::Revoked { .. }));
-    drive.record(&Event::TargetsWritten { outcomes, versions, places })
-}
-
-/// The value that was to be written is not at hand: no target can be written.
-fn all_failed(drive: &mut Drive<'_, '_>, targets: &TargetSet, reason: &str) -> Result<(), Failure> {
-    let reason = format!("not written: {reason}");
-    for target in targets {
-        drive.facts.failed_targets.insert(target.clone(), reason.clone());
-        drive.ports.narrator.warn(&format!("{target}: {reason}"));
-    }
-    let failed = |target: &TargetId| (target.clone(), Propagation::Failed { reason: reason.clone() });
-    let outcomes = targets.iter().map(failed).collect();
-    drive.record(&Event::TargetsWritten { outcomes, versions: BTreeMap::new(), places: BTreeMap::new() })
-}
-
-/// Nobody can be kept from committing while a program or a network takes its time. Where an emergency went
-/// on meanwhile, what was just written may be dead: the value that is active by now is written over it.
-async fn mend_if_overtaken(
-    drive: &mut Drive<'_, '_>,
-    targets: &[&dyn Target],
-    written: Fingerprint,
-) -> Result<(), Failure> {
-    let mut newest = written;
-    loop {
-        let overtaken = match drive.locked.hold(drive.ports) {
-            Err(failure) if failure.exit == ExitCode::Locked => failure,
-            // A disk that fails is met again, and told of, where the outcome is written.
-            Ok(_) | Err(_) => return Ok(()),
-        };
-        let active = drive.state().map(|state| state.active().fingerprint);
-        let Some(active) = active.filter(|active| *active != newest) else {
-            return Err(overtaken);
-        };
-        let value = drive.materials.get(active, drive.locked.state(), &*drive.ports.slots).await;
-        let value = value.map_err(|reason| overtaken.clone().because(reason))?;
-        let fence = fence(drive.state());
-        let is_wanted = || is_active(drive.ports, active);
-        let moving = Moving { fence: fence.as_deref(), is_wanted: &is_wanted };
-        for (target, (outcome, _)) in write_all(targets, &value, moving).await {
-            if !outcome.is_settled() {
-                drive.ports.narrator.warn(&format!("{target} may hold a dead value: {}", outcome.name()));
-            }
-        }
-        newest = active;
-    }
-}
-
-/// Whether the credential is still the active one, as far as the state can be read.
-fn is_active(ports: &Ports, credential: Fingerprint) -> bool {
-    let now = decode_record(&*ports.store, &ports.settings.key).ok().flatten();
-    now.is_none_or(|now| now.record.state.active().fingerprint == credential)
-}
-
-/// The name of the move of consumers that is under way, where an earlier one may still be on its way: when they
-/// go back, and in an emergency. The moment of the switch is recorded with it, and is another one for each.
-fn fence(state: Option<&KeyState>) -> Option<String> {
-    let state = state?;
-    let goes_back = matches!(state.phase, Phase::Promoted { direction: Direction::Back, .. });
-    (goes_back || state.emergency.is_some()).then(|| state.active_since.to_string())
-}
-
-/// Writes targets side by side.
-async fn write_all(
-    targets: &[&dyn Target],
-    value: &Secret,
-    moving: Moving<'_>,
-) -> BTreeMap<TargetId, (Propagation, Written)> {
-    let writes =
-        targets.iter().map(|target| async { (target.id().clone(), write_one(*target, value, moving).await) });
-    join_all(writes).await.into_iter().collect()
-}
-
-/// Writes one target and believes only what is read back, where anything can be.
-async fn write_one(target: &dyn Target, value: &Secret, moving: Moving<'_>) -> (Propagation, Written) {
-    match target.write(value, moving).await {
-        Ok(written) => (look_back(target, value).await, written),
-        Err(error) => {
-            let mut reason = error.to_string();
-            if let Some(source) = &error.source {
-                reason.push_str(&format!(": {source}"));
-            }
-            (Propagation::Failed { reason: format!("{reason}; {}", error.remedy) }, Written::default())
-        }
-    }
-}
-
-async fn look_back(target: &dyn Target, value: &Secret) -> Propagation {
-    match target.read_back().await {
-        ReadBack::Holds(found) if found == value.fingerprint() => Propagation::Confirmed,
-        ReadBack::Holds(found) => Propagation::Failed {
-            reason: format!("written, but read back as {found}: something else writes it"),
-        },
-        ReadBack::Absent => Propagation::Failed { reason: "written, but read back as empty".to_owned() },
-        ReadBack::NotReadable => Propagation::Written,
-        ReadBack::Unknown(reason) => {
-            Propagation::Failed { reason: format!("written, but not read back: {reason}") }
-        }
-    }
 }
 
 /// Erases a value that nobody has put to use meanwhile; what the slot says of it is inside.
@@ -379,8 +258,12 @@ async fn erase(
     slot: SlotName,
     fingerprint: Fingerprint,
 ) -> Result<Result<(), SlotError>, Failure> {
+    let seen = match drive.ports.slots.look(slot).await {
+        Ok(seen) => seen,
+        Err(error) => return Ok(Err(error)),
+    };
     let hold = hold_for_slots(drive)?;
-    let erased = drive.ports.slots.erase(slot, fingerprint).await;
+    let erased = drive.ports.slots.erase(slot, fingerprint, &seen).await;
     drop(hold);
     Ok(erased)
 }
@@ -431,13 +314,4 @@ pub(super) fn slot_failure(error: SlotError, exit: ExitCode) -> Failure {
         Some(source) => failure.caused_by(source),
         None => failure,
     }
-}
-
-fn value_missing(drive: &Drive<'_, '_>, reason: String) -> Failure {
-    let key = &drive.ports.settings.key;
-    Failure::new(
-        ExitCode::State,
-        format!("the active value of `{key}` is not at hand: {reason}"),
-        format!("put the value back into its slot, or go back to the old one with `rotate abort {key}`"),
-    )
 }

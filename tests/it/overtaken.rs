@@ -13,7 +13,7 @@ use crate::lab::Lab;
 const POINTS_LIMIT: u32 = 60;
 
 /// Starts a command that stops itself at a point; `None` when it ended before.
-fn stopped(lab: &Lab, arguments: &[&str], point: u32) -> Option<Child> {
+pub fn stopped(lab: &Lab, arguments: &[&str], point: u32) -> Option<Child> {
     let mut command = lab.command(arguments);
     command.env("ROTATE_TEST_STOP_AT", point.to_string());
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -31,7 +31,7 @@ fn stopped(lab: &Lab, arguments: &[&str], point: u32) -> Option<Child> {
     }
 }
 
-fn continued(mut child: Child) {
+pub fn continued(mut child: Child) {
     kill_process(Pid::from_child(&child), Signal::CONT).unwrap();
     child.wait().unwrap();
 }

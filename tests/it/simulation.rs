@@ -1,6 +1,9 @@
 //! Deterministic simulation: the real driver over ports in memory, with seeded faults, two operators, and a judge
 //! who knows the world. The same seed gives the same schedule, byte for byte.
 //!
+//! One thing is taken for granted: a reactivation that got no answer is not carried out after a revocation that was asked
+//! for later.
+//!
 //! `ROTATE_SIMULATE=2000000` asks for more schedules, `ROTATE_SIMULATE_SEED=7` replays one and prints its trace.
 
 mod dice;
@@ -56,7 +59,7 @@ fn schedule(seed: u64, planted: Option<Planted>, traced: bool) -> Schedule {
 }
 
 /// A planted fault is found within so many.
-const SEEDS_FOR_PLANTED: u64 = 20_000;
+const SEEDS_FOR_PLANTED: u64 = 60_000;
 
 /// So many seeds a thread are told of.
 const FAILURES_TOLD: usize = 8;
@@ -112,13 +115,8 @@ fn no_schedule_breaks_the_promise_and_each_comes_to_rest() {
         assert_covers(&reached);
     }
     let crashes: usize = reached.crashes.values().sum();
-    let known: usize = reached.known.values().sum();
-    for (fault, times) in &reached.known {
-        println!("known, and not mended yet, met {times} times: {fault}");
-    }
     let figure = format!(
-        "{} schedules with {} commands and {} calls of ports, {} faults of {} kinds among them, {} crashes at {} points; \
-         {} met one of {} faults that are known",
+        "{} schedules with {} commands and {} calls of ports, {} faults of {} kinds among them, {} crashes at {} points",
         proof::thousands(reached.schedules),
         proof::thousands(reached.commands),
         proof::thousands(reached.calls),
@@ -126,8 +124,6 @@ fn no_schedule_breaks_the_promise_and_each_comes_to_rest() {
         Fault::ALL.len(),
         proof::thousands(crashes),
         reached.crashes.len(),
-        proof::thousands(known),
-        reached.known.len(),
     );
     proof::reached("simulation", &figure);
 }
@@ -186,6 +182,7 @@ const CALLS: &[(&str, bool)] = &[
     ("provider.revoke", true),
     ("provider.usage", false),
     ("slots.erase", true),
+    ("slots.look", false),
     ("slots.read", false),
     ("slots.write", true),
     ("spool.clear", true),

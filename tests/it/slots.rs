@@ -8,6 +8,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use rotate::rotation::credential::SlotName::{Primary, Secondary};
+use rotate::rotation::credential::{Placement, SlotName};
 use rotate::secret::Secret;
 use rotate::slots::env::EnvSlots;
 use rotate::slots::file::FileSlots;
@@ -18,6 +19,16 @@ const NEW: &str = "sk-ant-api03-new-value-0002";
 
 fn secret(text: &str) -> Secret {
     Secret::from_text(text.to_owned()).unwrap()
+}
+
+async fn put(slots: &dyn Slots, slot: SlotName, value: &str) -> Result<Option<Placement>, SlotError> {
+    let seen = slots.look(slot).await?;
+    slots.write(slot, &secret(value), Purpose::Adopted, &seen).await
+}
+
+async fn erase(slots: &dyn Slots, slot: SlotName, value: &str) -> Result<(), SlotError> {
+    let seen = slots.look(slot).await?;
+    slots.erase(slot, secret(value).fingerprint(), &seen).await
 }
 
 fn mode(path: &Path) -> u32 {
@@ -63,7 +74,7 @@ impl State {
 
     async fn with_old() -> Self {
         let state = Self::empty();
-        state.slots.write(Primary, &secret(OLD), Purpose::Adopted).await.unwrap();
+        put(&state.slots, Primary, OLD).await.unwrap();
         state
     }
 
@@ -86,9 +97,9 @@ async fn values_are_kept_in_private_files() {
     assert!(state.slots.read(Primary).await.unwrap().is_none());
     assert!(!state.slots_directory().exists(), "reading creates nothing");
 
-    state.slots.write(Primary, &secret(OLD), Purpose::Adopted).await.unwrap();
-    state.slots.write(Secondary, &secret(NEW), Purpose::Adopted).await.unwrap();
-    state.slots.write(Secondary, &secret(NEW), Purpose::Adopted).await.unwrap();
+    put(&state.slots, Primary, OLD).await.unwrap();
+    put(&state.slots, Secondary, NEW).await.unwrap();
+    put(&state.slots, Secondary, NEW).await.unwrap();
 
     assert_eq!(fs::read_to_string(state.primary()).unwrap(), format!("{OLD}\n"));
     assert_eq!((mode(&state.slots_directory()), mode(&state.primary())), (0o700, 0o600));
@@ -101,13 +112,13 @@ async fn values_are_kept_in_private_files() {
 #[tokio::test]
 async fn only_the_named_value_is_erased() {
     let state = State::with_old().await;
-    state.slots.erase(Primary, secret(NEW).fingerprint()).await.unwrap();
+    erase(&state.slots, Primary, NEW).await.unwrap();
     assert!(state.slots.read(Primary).await.unwrap().is_some());
     for _ in 0..2 {
-        state.slots.erase(Primary, secret(OLD).fingerprint()).await.unwrap();
+        erase(&state.slots, Primary, OLD).await.unwrap();
         assert!(state.slots.read(Primary).await.unwrap().is_none());
     }
-    State::empty().slots.erase(Primary, secret(OLD).fingerprint()).await.unwrap();
+    erase(&State::empty().slots, Primary, OLD).await.unwrap();
 }
 
 #[tokio::test]
@@ -118,9 +129,9 @@ async fn what_a_killed_write_left_is_swept() {
     for path in [&leftover, &another_slot] {
         fs::write(path, NEW).unwrap();
     }
-    state.slots.write(Primary, &secret(OLD), Purpose::Adopted).await.unwrap();
+    put(&state.slots, Primary, OLD).await.unwrap();
     assert!(!leftover.exists() && another_slot.exists());
-    state.slots.erase(Secondary, secret(NEW).fingerprint()).await.unwrap();
+    erase(&state.slots, Secondary, NEW).await.unwrap();
     assert!(!another_slot.exists());
 }
 
@@ -131,7 +142,7 @@ async fn a_file_that_others_can_reach_is_refused() {
         set_mode(&state.primary(), unsafe_mode);
         says(&state.read_error().await, "its group or others can reach it");
         // A new value heals the mode.
-        state.slots.write(Primary, &secret(NEW), Purpose::Adopted).await.unwrap();
+        put(&state.slots, Primary, NEW).await.unwrap();
         assert_eq!(mode(&state.primary()), 0o600);
     }
 }
@@ -142,10 +153,7 @@ async fn a_directory_that_others_can_write_is_refused() {
         let state = State::with_old().await;
         set_mode(&state.slots_directory(), unsafe_mode);
         says(&state.read_error().await, "could swap the values");
-        says(
-            &state.slots.write(Primary, &secret(NEW), Purpose::Adopted).await.unwrap_err(),
-            "could swap the values",
-        );
+        says(&put(&state.slots, Primary, NEW).await.unwrap_err(), "could swap the values");
         assert_eq!(fs::read_to_string(state.primary()).unwrap(), format!("{OLD}\n"));
     }
 }
@@ -157,8 +165,8 @@ async fn a_symlink_is_neither_read_nor_replaced() {
     fs::rename(state.primary(), &elsewhere).unwrap();
     symlink(&elsewhere, state.primary()).unwrap();
     says(&state.read_error().await, "a symlink");
-    says(&state.slots.write(Primary, &secret(NEW), Purpose::Adopted).await.unwrap_err(), "a symlink");
-    says(&state.slots.erase(Primary, secret(OLD).fingerprint()).await.unwrap_err(), "a symlink");
+    says(&put(&state.slots, Primary, NEW).await.unwrap_err(), "a symlink");
+    says(&erase(&state.slots, Primary, OLD).await.unwrap_err(), "a symlink");
     assert_eq!(fs::read_to_string(&elsewhere).unwrap(), format!("{OLD}\n"));
 
     let state = State::with_old().await;
@@ -166,7 +174,7 @@ async fn a_symlink_is_neither_read_nor_replaced() {
     fs::rename(state.slots_directory(), &elsewhere).unwrap();
     symlink(&elsewhere, state.slots_directory()).unwrap();
     says(&state.read_error().await, "not a directory");
-    says(&state.slots.write(Primary, &secret(NEW), Purpose::Adopted).await.unwrap_err(), "not a directory");
+    says(&put(&state.slots, Primary, NEW).await.unwrap_err(), "not a directory");
 }
 
 #[tokio::test]
@@ -176,10 +184,7 @@ async fn what_is_not_a_file_is_refused() {
     fs::create_dir(state.primary()).unwrap();
     set_mode(&state.primary(), 0o700);
     says(&state.read_error().await, "not a regular file");
-    says(
-        &state.slots.write(Primary, &secret(NEW), Purpose::Adopted).await.unwrap_err(),
-        "not a regular file",
-    );
+    says(&put(&state.slots, Primary, NEW).await.unwrap_err(), "not a regular file");
 
     fs::remove_dir(state.primary()).unwrap();
     make_fifo(&state.primary());
@@ -210,7 +215,7 @@ async fn a_key_name_cannot_lead_out_of_the_directory() {
     let directory = tempfile::tempdir().unwrap();
     let slots = FileSlots::new(directory.path(), "../prod");
     says(&slots.read(Primary).await.unwrap_err(), "cannot be a file name");
-    says(&slots.write(Primary, &secret(NEW), Purpose::Adopted).await.unwrap_err(), "cannot be a file name");
+    says(&put(&slots, Primary, NEW).await.unwrap_err(), "cannot be a file name");
     assert!(names_in(directory.path()).is_empty());
 }
 
@@ -234,8 +239,8 @@ async fn variables_are_read_and_verified() {
     assert!(slots.placed_by_person() && !slots.needs_runtime());
     assert_eq!(slots.location(Secondary), "environment variable KEY_SECONDARY");
     assert!(slots.read(Primary).await.unwrap().unwrap().same_as(&secret(OLD)));
-    slots.write(Secondary, &secret(NEW), Purpose::Adopted).await.unwrap();
-    slots.erase(Primary, secret(OLD).fingerprint()).await.unwrap();
+    put(&slots, Secondary, NEW).await.unwrap();
+    erase(&slots, Primary, OLD).await.unwrap();
     assert!(slots.read(Primary).await.unwrap().is_some());
 }
 
@@ -252,7 +257,7 @@ async fn a_variable_without_the_value_is_named() {
         (env_slots_of_bytes([("KEY_SECONDARY", b"\xff")]), "not valid UTF-8"),
     ];
     for (slots, words) in cases {
-        let error = slots.write(Secondary, &secret(NEW), Purpose::Adopted).await.unwrap_err();
+        let error = put(&slots, Secondary, NEW).await.unwrap_err();
         says(&error, words);
         says(&error, "KEY_SECONDARY");
     }

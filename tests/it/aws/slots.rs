@@ -32,7 +32,7 @@ fn slots_of(lab: &Lab, key: &str, secret: &str) -> String {
 }
 
 /// The same with the secret made and its value adopted.
-fn adopted(endpoint_url: &str, secret: &str) -> (Lab, ConsoleKey) {
+pub fn adopted(endpoint_url: &str, secret: &str) -> (Lab, ConsoleKey) {
     let lab = unadopted(endpoint_url, secret);
     let old = lab.console_key("old");
     match secret.split_once('#') {
@@ -43,7 +43,7 @@ fn adopted(endpoint_url: &str, secret: &str) -> (Lab, ConsoleKey) {
     (lab, old)
 }
 
-fn staged(endpoint_url: &str, secret: &str) -> (Lab, ConsoleKey, ConsoleKey) {
+pub fn staged(endpoint_url: &str, secret: &str) -> (Lab, ConsoleKey, ConsoleKey) {
     let (lab, old) = adopted(endpoint_url, secret);
     let new = lab.console_key("new");
     lab.run("stage prod --from file:new.key").expect(0).without_secrets();

@@ -21,6 +21,8 @@ pub enum Planted {
     LeasesHideJobs,
     /// The slots say that a value is stored, and it is not.
     SlotsForget,
+    /// The slots take any write, whatever lies there by now.
+    SlotsIgnoreChange,
     /// A ping is answered as if every credential were valid.
     ProbeAlwaysAccepts,
 }
@@ -36,6 +38,7 @@ impl Planted {
         Planted::ClockHurries,
         Planted::LeasesHideJobs,
         Planted::SlotsForget,
+        Planted::SlotsIgnoreChange,
         Planted::ProbeAlwaysAccepts,
     ];
 }

@@ -141,8 +141,9 @@ pub struct World {
     pub dice: Dice,
     pub keys: Vec<ProviderKey>,
     pub slots: [Option<usize>; 2],
-    /// Rises with every write of a slot.
+    /// Rises with every write of a slot, which is named by it.
     pub slots_version: u64,
+    pub slot_versions: [u64; 2],
     pub targets: Vec<Target>,
     /// What `rotate key` gave, from when.
     pub given: Vec<Held>,
@@ -168,7 +169,9 @@ pub struct World {
 impl World {
     pub fn new(seed: u64, planted: Option<Planted>, traced: bool) -> Self {
         let mut dice = Dice::new(seed);
-        let setting = Setting::drawn(&mut dice);
+        let mut setting = Setting::drawn(&mut dice);
+        // Where nobody can be kept away, a slot is changed by others.
+        setting.remote_slots |= planted == Some(Planted::SlotsIgnoreChange);
         let key = ProviderKey {
             is: KeyIs::NotMade,
             accepted_from: 0,
@@ -196,6 +199,7 @@ impl World {
             keys: vec![key; CREDENTIALS],
             slots: [None, None],
             slots_version: 0,
+            slot_versions: [0, 0],
             targets: targets.collect(),
             given: vec![Held { credential: None, ..todays }],
             disk: Disk::default(),
@@ -265,11 +269,6 @@ impl World {
     pub fn provider_time(&self) -> Timestamp {
         let hurry = if self.is_planted(Planted::ClockHurries) { self.truth - START } else { 0 };
         at(self.truth + hurry)
-    }
-
-    /// Whether the program cannot tell when something was, within minutes.
-    pub fn has_wrong_clock(&self) -> bool {
-        self.wall_offset != 0 || self.setting.clock_lies == super::setting::ClockLies::Date
     }
 
     pub fn set_wall_clock(&mut self, by: i64) {
@@ -353,6 +352,10 @@ impl World {
     pub fn revoke(&mut self, credential: usize, by: &'static str) {
         let is_active = self.keys[credential].is == KeyIs::Active;
         self.tell(|| format!("  revoked: {credential} ({by})"));
+        // It was asked for after that.
+        let is_overtaken =
+            |later: &Later| matches!(later, Later::Reactivate { credential: back } if *back == credential);
+        self.later.retain(|(_, later)| !is_overtaken(later));
         if !is_active {
             return;
         }

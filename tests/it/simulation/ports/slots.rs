@@ -2,14 +2,13 @@
 
 use async_trait::async_trait;
 use rotate::rotation::credential::{Placement, SlotName};
-use rotate::rotation::effect::Effect;
 use rotate::secret::{Fingerprint, Secret};
-use rotate::slots::{Purpose, SlotError, Slots};
+use rotate::slots::{Purpose, Seen, SlotError, Slots};
 
 use crate::simulation::fault::Fault;
 use crate::simulation::operator::Operator;
 use crate::simulation::planted::Planted;
-use crate::simulation::world::{number, value};
+use crate::simulation::world::{World, number, value};
 
 pub struct SimulatedSlots {
     pub operator: Operator,
@@ -43,33 +42,32 @@ impl Slots for SimulatedSlots {
         Ok(self.operator.world(|world| *world.slot(slot)).map(value))
     }
 
+    async fn look(&self, slot: SlotName) -> Result<Seen, SlotError> {
+        self.operator.enter("slots.look");
+        self.away().await;
+        if self.operator.luck(&[Fault::SlotUnreadable]).is_some() {
+            return Err(error("the slot cannot be read", false));
+        }
+        Ok(self.operator.world(|world| world.seen_in(slot)))
+    }
+
     async fn write(
         &self,
         slot: SlotName,
         secret: &Secret,
         _: Purpose<'_>,
+        over: &Seen,
     ) -> Result<Option<Placement>, SlotError> {
         self.operator.enter("slots.write");
-        // A store with versions: what somebody else wrote meanwhile is not written over.
-        let before = self.operator.world(|world| world.slots_version);
         self.away().await;
-        if self.operator.world(|world| world.slots_version != before) {
-            return Err(error("somebody else wrote the slots", false));
+        if self.operator.world(|world| world.slot_is_changed(slot, over)) {
+            return Err(error("somebody else wrote the slot", false));
         }
         let luck = self.operator.luck(&[Fault::SlotWriteFailed, Fault::SlotWriteLandedButFailed]);
         if luck != Some(Fault::SlotWriteFailed) {
             self.operator.world(|world| {
                 if !world.is_planted(Planted::SlotsForget) {
-                    let written = number(secret.fingerprint());
-                    let begun = world.state().and_then(|state| state.intent.as_ref());
-                    let is_begun = matches!(begun.map(|intent| &intent.effect),
-                        Some(Effect::StoreStaged { credential, .. }) if credential.fingerprint == secret.fingerprint());
-                    // Stopped between its look at the state and this call, and overtaken by another run; or an
-                    // emergency on a disk that fails, whose intent is in the spool at best.
-                    let may_be_unknown = self.is_remote || world.memory.disk_failed;
-                    world.memory.slot_overwritten |= may_be_unknown && world.record.is_some() && !is_begun;
-                    *world.slot(slot) = written;
-                    world.slots_version += 1;
+                    world.put(slot, number(secret.fingerprint()));
                 }
             });
         }
@@ -80,21 +78,45 @@ impl Slots for SimulatedSlots {
         }
     }
 
-    async fn erase(&self, slot: SlotName, fingerprint: Fingerprint) -> Result<(), SlotError> {
+    async fn erase(&self, slot: SlotName, fingerprint: Fingerprint, seen: &Seen) -> Result<(), SlotError> {
         self.operator.enter("slots.erase");
         self.away().await;
         if self.operator.luck(&[Fault::SlotEraseFailed]).is_some() {
             return Err(error("the slot cannot be erased", false));
         }
+        if self.operator.world(|world| world.slot_is_changed(slot, seen)) {
+            return Err(error("somebody else wrote the slot", false));
+        }
         self.operator.world(|world| {
-            let held = world.slot(slot);
-            if *held == number(fingerprint) {
-                *held = None;
-                world.slots_version += 1;
+            if *world.slot(slot) == number(fingerprint) {
+                world.put(slot, None);
             }
         });
         self.operator.leave("slots.erase");
         Ok(())
+    }
+}
+
+impl World {
+    fn put(&mut self, slot: SlotName, credential: Option<usize>) {
+        *self.slot(slot) = credential;
+        self.slots_version += 1;
+        self.slot_versions[usize::from(slot == SlotName::Secondary)] = self.slots_version;
+    }
+
+    /// Every write gives what it puts there another name.
+    fn seen_in(&mut self, slot: SlotName) -> Seen {
+        let version = self.slot_versions[usize::from(slot == SlotName::Secondary)];
+        Seen::named(self.slot(slot).map(|_| version.to_string()))
+    }
+
+    /// Whether the slot is another one than was seen, where that is not planted to go unnoticed.
+    fn slot_is_changed(&mut self, slot: SlotName, seen: &Seen) -> bool {
+        let is_changed = self.seen_in(slot) != *seen;
+        if is_changed {
+            self.met(Fault::SlotChanged);
+        }
+        is_changed && !self.is_planted(Planted::SlotsIgnoreChange)
     }
 }
 
