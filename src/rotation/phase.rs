@@ -351,6 +351,12 @@ impl KeyState {
         Some(intent)
     }
 
+    /// Whether deleting the key with this id was begun, as one that nobody has; the request may still be on its way.
+    pub fn has_begun_to_delete(&self, id: &ProviderKeyId) -> bool {
+        let mut begun = self.intent.iter().chain(&self.left_over).map(|intent| &intent.effect);
+        begun.any(|effect| matches!(effect, Effect::Sweep { ids } if ids.contains(id)))
+    }
+
     /// Whether an emergency under way is about this credential.
     pub fn is_suspect(&self, fingerprint: Fingerprint) -> bool {
         self.emergency.as_ref().is_some_and(|emergency| emergency.suspects.contains(&fingerprint))

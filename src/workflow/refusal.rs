@@ -115,6 +115,11 @@ impl Speaker<'_> {
                 format!("the given value, {fingerprint}, was revoked in an earlier rotation of `{key}`"),
                 format!("create a new key at {} and give that one", self.ports.provider.console_page()),
             ),
+            Refusal::BeingDeleted { fingerprint } => Failure::new(
+                ExitCode::Usage,
+                format!("deleting the key of the given value, {fingerprint}, was begun by an earlier command"),
+                format!("create a new key at {} and give that one", self.ports.provider.console_page()),
+            ),
             Refusal::WrongWorkspace { expected, found } => Failure::new(
                 ExitCode::Usage,
                 format!(

@@ -55,6 +55,10 @@ pub enum Refusal {
         staged: Fingerprint,
     },
     CandidateIsActive,
+    /// Deleting the key was begun, and may still land.
+    BeingDeleted {
+        fingerprint: Fingerprint,
+    },
     RevokedBefore {
         fingerprint: Fingerprint,
     },

@@ -52,6 +52,9 @@ pub(super) fn store(
     view.accepted(fingerprint, wanted)?;
     let identity = view.identity(fingerprint)?;
     match identity {
+        Identity::Proven(key) if state.has_begun_to_delete(&key.id) => {
+            return Err(Step::Refused(Refusal::BeingDeleted { fingerprint }));
+        }
         Identity::Proven(_) | Identity::Unavailable => {}
         Identity::NotFound => return Err(Step::Refused(Refusal::IdNotFound { wanted, fingerprint })),
         Identity::Ambiguous(candidates) => {

@@ -174,6 +174,7 @@ fn cases() -> Vec<Case> {
         case(making(), "mint", "never answered", |f, _| f.minting.unknown = UnknownCalls { count: 3, detail: "?".into() }, "-AdminUnreachable"),
         case(making(), "mint", "an orphan", |f, _| list(f, &["old", "third"]), "sweep"),
         case(making(), "mint", "an orphan that was used", |f, _| { list(f, &["old", "third"]); last_use(f, "s3", false); }, "-StrangeKey"),
+        case(making(), "stage new", "an orphan that was used", |f, _| { list(f, &["old", "third"]); last_use(f, "s3", false); }, "-StrangeKey"),
         case(making(), "mint", "an orphan that was probed", |f, _| { list(f, &["old", "third"]); last_use(f, "sts", true); }, "sweep"),
         case(sweeping(), "mint", "refused", |f, _| f.sweeping.refused = Some("?".into()), "-ProviderRefused"),
         case(sweeping(), "abort", "never answered", |f, _| f.sweeping.unknown = UnknownCalls { count: 3, detail: "?".into() }, "-AdminUnreachable"),
