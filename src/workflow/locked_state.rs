@@ -138,7 +138,7 @@ impl<'lock> LockedState<'lock> {
                 self.problem(ports, format!("the journal was not written: {error}"));
                 self.record.as_ref().and_then(|record| record.journal.clone())
             }
-            Err(error) => return Err(self.spool(ports, event, error.into())),
+            Err(error) => return Err(self.spool(ports, event, self.generation(), error.into())),
         };
         crash::point("between journal and state");
         let record = Record {
@@ -214,6 +214,7 @@ impl<'lock> LockedState<'lock> {
         let bytes = format::encode(&record)
             .map_err(|error| Failure::unexpected("the state cannot be serialised").caused_by(&error))?;
         let swap = ports.store.compare_and_swap(&ports.settings.key, self.version.as_ref(), &bytes);
+        let before = self.generation();
         let failure: Failure = match swap {
             Swap::Committed(version) => {
                 self.version = Some(version);
@@ -242,7 +243,7 @@ impl<'lock> LockedState<'lock> {
             self.record = Some(record);
             return Ok(());
         }
-        Err(self.spool(ports, event, failure))
+        Err(self.spool(ports, event, before, failure))
     }
 
     /// Once the state is on disk again, what was noted meanwhile is part of it.
@@ -300,15 +301,16 @@ impl<'lock> LockedState<'lock> {
         ports.journal.append(draft, self.record.as_ref().and_then(|record| record.journal.as_ref()))
     }
 
-    /// Keeps an outcome that could not be written; an intent that could not be is simply not begun.
-    fn spool(&self, ports: &Ports, event: &Event, failure: Failure) -> Failure {
+    /// Keeps an outcome that could not be written, as one that follows this generation: where the write is found to have
+    /// lasted, the note says nothing new. An intent that could not be written is simply not begun.
+    fn spool(&self, ports: &Ports, event: &Event, before: Option<u64>, failure: Failure) -> Failure {
         if matches!(event, Event::Intended { .. }) {
             return failure.because("nothing was begun");
         }
-        let Some(record) = &self.record else {
+        let Some(generation) = before else {
             return failure;
         };
-        let note = Note { generation: record.generation, events: vec![event.clone()] };
+        let note = Note { generation, events: vec![event.clone()] };
         match ports.spool.write(&note) {
             Ok(()) => failure.because("what was done is noted in the spool, and the next command takes it in"),
             Err(error) => failure.because(format!(

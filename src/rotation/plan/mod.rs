@@ -5,6 +5,7 @@
 
 mod abort;
 mod adopt;
+mod attempts;
 mod finish;
 mod mint;
 mod promote;
@@ -17,6 +18,7 @@ mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use attempts::{Attempts, TakenBack, UnknownCalls};
 pub use refusal::{Refusal, Wanted};
 pub use revoke_now::{Suspect, suspects};
 
@@ -199,38 +201,6 @@ pub struct Facts {
     pub has_announced: bool,
 }
 
-/// What came of calls that make or delete keys in this run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Attempts {
-    /// What the provider said when it definitely refused.
-    pub refused: Option<String>,
-    pub unknown: UnknownCalls,
-    /// An earlier run had begun it.
-    pub is_resumed: bool,
-}
-
-/// A credential whose revocation was taken back, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TakenBack {
-    pub fingerprint: Fingerprint,
-    pub reason: String,
-}
-
-/// How often a call's outcome stayed unknown, and what was said last.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct UnknownCalls {
-    pub count: usize,
-    pub detail: String,
-}
-
-impl UnknownCalls {
-    /// Counts one more.
-    pub fn add(&mut self, detail: String) {
-        self.count += 1;
-        self.detail = detail;
-    }
-}
-
 impl Facts {
     /// The provider's id of a credential, recorded or proven in this run.
     pub fn id_of(&self, credential: &Credential) -> Option<ProviderKeyId> {
@@ -340,19 +310,18 @@ impl View<'_> {
         self.facts.probes.get(&fingerprint).copied().ok_or(Step::Observe(Question::Probe(fingerprint)))
     }
 
-    /// Whether a credential was revoked by order before and still is: then nobody can be using it. Where its value was
-    /// erased since, the provider's record tells whether somebody brought it back.
+    /// Whether a credential was revoked by order before and still is: then nobody can be using it. Where it is still
+    /// accepted, or its value was erased since, the provider's record tells a late server from one that brought it back.
     fn dead_by_order(&self, state: &KeyState, fingerprint: Fingerprint) -> Result<bool, Step> {
         if !state.dead.contains(&fingerprint) {
             return Ok(false);
         }
-        match self.probe(fingerprint)? {
+        let (verdict, has_record) = (self.probe(fingerprint)?, self.policy.capabilities.revoke);
+        match verdict {
             Verdict::Rejected => Ok(true),
-            Verdict::Unknown if self.facts.missing_values.contains_key(&fingerprint) => {
-                let status = self.record_says(fingerprint)?;
-                Ok(status.map_or(!self.policy.capabilities.revoke, |status| status != KeyStatus::Active))
-            }
-            Verdict::Accepted | Verdict::Unknown => Ok(false),
+            Verdict::Unknown if !self.facts.missing_values.contains_key(&fingerprint) => Ok(false),
+            _ if !has_record => Ok(verdict == Verdict::Unknown),
+            _ => Ok(self.record_says(fingerprint)?.is_some_and(|status| status != KeyStatus::Active)),
         }
     }
 

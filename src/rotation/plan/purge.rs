@@ -31,6 +31,9 @@ fn delete(state: &KeyState, revoked: &RevokedCredential, view: View<'_>) -> Resu
     }
     let facts = view.facts;
     if let Some(detail) = facts.refused.get(&fingerprint) {
+        if let Some(unknown) = facts.unknown_calls.get(&fingerprint) {
+            return Err(Step::Refused(unknown.then_refused(detail)));
+        }
         if state.intent.is_some() {
             return Ok(Step::Record(Event::IntentDropped { reason: detail.clone() }));
         }
@@ -42,7 +45,7 @@ fn delete(state: &KeyState, revoked: &RevokedCredential, view: View<'_>) -> Resu
     if let Some(unknown) = facts.unknown_calls.get(&fingerprint)
         && unknown.count >= ATTEMPTS_LIMIT
     {
-        return Err(Step::Refused(Refusal::AdminUnreachable { detail: unknown.detail.clone() }));
+        return Err(Step::Refused(unknown.unreachable()));
     }
     match facts.key_statuses.get(&fingerprint) {
         None => Err(Step::Observe(Question::KeyStatus(fingerprint))),

@@ -187,11 +187,7 @@ impl Revocation<'_> {
         let facts = self.view.facts;
         if let Some(detail) = facts.refused.get(&victim) {
             return match facts.unknown_calls.get(&victim) {
-                // The one before it may still land: nothing is called off in the same breath.
-                Some(unknown) => {
-                    let detail = format!("{}; asked again, it refused: {detail}", unknown.detail);
-                    Err(Step::Refused(Refusal::AdminUnreachable { detail }))
-                }
+                Some(unknown) => Err(Step::Refused(unknown.then_refused(detail))),
                 None => Ok(Step::Record(Event::IntentDropped { reason: detail.clone() })),
             };
         }
@@ -302,8 +298,7 @@ impl Revocation<'_> {
     /// The refusal to go on after too many unknown outcomes in this run; the intent stays.
     fn unknown(&self) -> Option<Step> {
         let unknown = self.view.facts.unknown_calls.get(&self.victim.fingerprint)?;
-        (unknown.count >= ATTEMPTS_LIMIT)
-            .then(|| Step::Refused(Refusal::AdminUnreachable { detail: unknown.detail.clone() }))
+        (unknown.count >= ATTEMPTS_LIMIT).then(|| Step::Refused(unknown.unreachable()))
     }
 
     fn leave_to_person(&self) -> Result<Step, Step> {

@@ -259,7 +259,9 @@ impl World {
                 || rotate::store::spool::open_seal(&self.disk.spool).is_some()
                 || state.outage
                 || state.stale_targets.contains_key(&super::world::target_id(at))
-                || matches!(state.phase, Phase::Promoted { .. });
+                || matches!(state.phase, Phase::Promoted { .. })
+                || (state.phase.propagation().is_some()
+                    && !state.phase.has_settled(&super::world::target_id(at)));
             let is_dead = !self.accepts(credential) && !self.keys[credential].disabled_by_person;
             if is_dead && !held.foreign && !is_told && !self.memory.unmended.contains(&at) {
                 broken(format!(

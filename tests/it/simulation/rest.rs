@@ -129,7 +129,7 @@ impl World {
             3 => plain(self, "promote"),
             4 => plain(self, "abort"),
             5 => plain(self, "finish"),
-            _ if failures % 2 == 1 => self.last_resort(),
+            _ if failures % 2 == 1 && !is_idle => self.last_resort(),
             _ => plain(self, &next),
         }
     }
