@@ -72,6 +72,10 @@ pub fn damage(
         });
     }
     if is_repeated(state, reason) {
+        // What is told as over stays over.
+        if let Err(error) = ports.store.make_durable() {
+            ports.narrator.warn(&format!("a power cut could still lose the state: {error}"));
+        }
         let record = decoded.as_ref().map(|decoded| &decoded.record);
         return Err(repeated(ports, record, reason));
     }
