@@ -1,6 +1,5 @@
 //! What came of calls in one run, where it was not plain success.
 
-use super::Refusal;
 use crate::secret::Fingerprint;
 
 /// What came of calls that make or delete keys in this run.
@@ -32,16 +31,5 @@ impl UnknownCalls {
     pub fn add(&mut self, detail: String) {
         self.count += 1;
         self.detail = detail;
-    }
-
-    /// The refusal to go on after too many of them; what was begun stays begun.
-    pub(super) fn unreachable(&self) -> Refusal {
-        Refusal::AdminUnreachable { detail: self.detail.clone() }
-    }
-
-    /// The same where it was refused when asked again: an earlier call may still land, and nothing is called off in the same
-    /// breath.
-    pub(super) fn then_refused(&self, detail: &str) -> Refusal {
-        Refusal::AdminUnreachable { detail: format!("{}; asked again, it refused: {detail}", self.detail) }
     }
 }

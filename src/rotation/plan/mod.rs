@@ -325,6 +325,39 @@ impl View<'_> {
         }
     }
 
+    /// What the provider's record says of a credential (`None`: it has no such key any more); otherwise the step that
+    /// asks, or that gives up asking.
+    fn status(&self, fingerprint: Fingerprint) -> Result<Option<KeyStatus>, Step> {
+        match self.facts.key_statuses.get(&fingerprint) {
+            Some(status) => Ok(*status),
+            None => {
+                self.tried_enough(fingerprint)?;
+                Err(Step::Observe(Question::KeyStatus(fingerprint)))
+            }
+        }
+    }
+
+    /// That not too many calls about a credential stayed without an outcome in this run; otherwise the refusal to go
+    /// on. What was begun stays begun.
+    fn tried_enough(&self, fingerprint: Fingerprint) -> Result<(), Step> {
+        match self.facts.unknown_calls.get(&fingerprint).filter(|unknown| unknown.count >= ATTEMPTS_LIMIT) {
+            Some(unknown) => Err(Step::Refused(Refusal::AdminUnreachable { detail: unknown.detail.clone() })),
+            None => Ok(()),
+        }
+    }
+
+    /// What the provider said when it definitely refused a call about a credential; the refusal to go on where an
+    /// earlier call may still land: nothing is called off in the same breath.
+    fn definite_refusal(&self, fingerprint: Fingerprint) -> Result<Option<&String>, Step> {
+        let refused = self.facts.refused.get(&fingerprint);
+        match (refused, self.facts.unknown_calls.get(&fingerprint)) {
+            (Some(detail), Some(unknown)) => Err(Step::Refused(Refusal::AdminUnreachable {
+                detail: format!("{}; asked again, it refused: {detail}", unknown.detail),
+            })),
+            _ => Ok(refused),
+        }
+    }
+
     /// That a credential is accepted; otherwise the step that asks or refuses.
     fn accepted(&self, fingerprint: Fingerprint, wanted: Wanted) -> Result<(), Step> {
         match self.probe(fingerprint)? {

@@ -1,6 +1,6 @@
 //! Revoked, for good: the provider deletes or archives the revoked credential.
 
-use super::{ATTEMPTS_LIMIT, Question, Refusal, Step, View, wrong_phase};
+use super::{Refusal, Step, View, wrong_phase};
 use crate::rotation::credential::KeyStatus;
 use crate::rotation::effect::Effect;
 use crate::rotation::event::Event;
@@ -30,10 +30,7 @@ fn delete(state: &KeyState, revoked: &RevokedCredential, view: View<'_>) -> Resu
         return Err(Step::Refused(Refusal::CannotDelete));
     }
     let facts = view.facts;
-    if let Some(detail) = facts.refused.get(&fingerprint) {
-        if let Some(unknown) = facts.unknown_calls.get(&fingerprint) {
-            return Err(Step::Refused(unknown.then_refused(detail)));
-        }
+    if let Some(detail) = view.definite_refusal(fingerprint)? {
         if state.intent.is_some() {
             return Ok(Step::Record(Event::IntentDropped { reason: detail.clone() }));
         }
@@ -42,19 +39,14 @@ fn delete(state: &KeyState, revoked: &RevokedCredential, view: View<'_>) -> Resu
     if facts.confirmed_calls.contains(&fingerprint) {
         return Ok(Step::Record(Event::Purged));
     }
-    if let Some(unknown) = facts.unknown_calls.get(&fingerprint)
-        && unknown.count >= ATTEMPTS_LIMIT
-    {
-        return Err(Step::Refused(unknown.unreachable()));
-    }
-    match facts.key_statuses.get(&fingerprint) {
-        None => Err(Step::Observe(Question::KeyStatus(fingerprint))),
-        Some(None | Some(KeyStatus::Archived)) => Ok(Step::Record(Event::Purged)),
+    view.tried_enough(fingerprint)?;
+    match view.status(fingerprint)? {
+        None | Some(KeyStatus::Archived) => Ok(Step::Record(Event::Purged)),
         // Someone brought it back at the console: that is a use, and deleting it would end it.
-        Some(Some(KeyStatus::Active)) if state.intent.is_some() => {
+        Some(KeyStatus::Active) if state.intent.is_some() => {
             Ok(Step::Record(Event::IntentDropped { reason: "the credential is active again".to_owned() }))
         }
-        Some(Some(KeyStatus::Active)) => Err(Step::Refused(Refusal::StillAccepted { fingerprint })),
-        Some(Some(_)) => Ok(Step::Act(Effect::Delete { id, fingerprint })),
+        Some(KeyStatus::Active) => Err(Step::Refused(Refusal::StillAccepted { fingerprint })),
+        Some(_) => Ok(Step::Act(Effect::Delete { id, fingerprint })),
     }
 }

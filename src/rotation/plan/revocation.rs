@@ -1,6 +1,6 @@
 //! Ending one credential, with proof before and after; shared by `finish` and `revoke-now`.
 
-use super::{ATTEMPTS_LIMIT, Question, Refusal, Step, View, Wanted};
+use super::{Question, Refusal, Step, View, Wanted};
 use crate::rotation::credential::{Credential, Identity, KeyStatus, ProviderKeyId, Verdict};
 use crate::rotation::effect::Effect;
 use crate::rotation::event::{Event, Proof, RevokedBy};
@@ -79,14 +79,13 @@ impl Revocation<'_> {
         if !has_record {
             return self.record(RevokedBy::Elsewhere);
         }
-        match self.view.facts.key_statuses.get(&fingerprint) {
-            None => Err(self.unknown().unwrap_or(Step::Observe(Question::KeyStatus(fingerprint)))),
-            Some(Some(KeyStatus::Active)) if self.state.emergency.is_some() => self.begin_by_record(),
-            Some(Some(KeyStatus::Active)) => Err(Step::Refused(Refusal::Unreachable {
+        match self.view.status(fingerprint)? {
+            Some(KeyStatus::Active) if self.state.emergency.is_some() => self.begin_by_record(),
+            Some(KeyStatus::Active) => Err(Step::Refused(Refusal::Unreachable {
                 wanted: self.wanted(),
                 detail: "it is refused, but the provider's record says active".to_owned(),
             })),
-            Some(_) => self.record(RevokedBy::Elsewhere),
+            _ => self.record(RevokedBy::Elsewhere),
         }
     }
 
@@ -108,22 +107,20 @@ impl Revocation<'_> {
         if let Some(detail) = facts.refused.get(&fingerprint) {
             return Err(Step::Refused(Refusal::ProviderRefused { act: "revoke", detail: detail.clone() }));
         }
-        match facts.key_statuses.get(&fingerprint) {
-            None => Err(self.unknown().unwrap_or(Step::Observe(Question::KeyStatus(fingerprint)))),
-            Some(Some(KeyStatus::Active)) if !self.active_serves()? => {
+        match self.view.status(fingerprint)? {
+            Some(KeyStatus::Active) if !self.active_serves()? => {
                 Err(Step::Refused(Refusal::NeedsReplacement { suspect: fingerprint }))
             }
-            Some(Some(KeyStatus::Active)) => Ok(Step::Act(Effect::Revoke { id, fingerprint })),
-            Some(_) => self.record(RevokedBy::Elsewhere),
+            Some(KeyStatus::Active) => Ok(Step::Act(Effect::Revoke { id, fingerprint })),
+            _ => self.record(RevokedBy::Elsewhere),
         }
     }
 
     fn prove_by_record(&self) -> Result<Step, Step> {
         let fingerprint = self.victim.fingerprint;
-        match self.view.facts.key_statuses.get(&fingerprint) {
-            None => Err(self.unknown().unwrap_or(Step::Observe(Question::KeyStatus(fingerprint)))),
-            Some(Some(KeyStatus::Active)) => Err(Step::Refused(Refusal::StillAccepted { fingerprint })),
-            Some(_) => self.record(RevokedBy::Api),
+        match self.view.status(fingerprint)? {
+            Some(KeyStatus::Active) => Err(Step::Refused(Refusal::StillAccepted { fingerprint })),
+            _ => self.record(RevokedBy::Api),
         }
     }
 
@@ -185,24 +182,16 @@ impl Revocation<'_> {
     fn prove(&self, id: &ProviderKeyId) -> Result<Step, Step> {
         let victim = self.victim.fingerprint;
         let facts = self.view.facts;
-        if let Some(detail) = facts.refused.get(&victim) {
-            return match facts.unknown_calls.get(&victim) {
-                Some(unknown) => Err(Step::Refused(unknown.then_refused(detail))),
-                None => Ok(Step::Record(Event::IntentDropped { reason: detail.clone() })),
-            };
+        if let Some(detail) = self.view.definite_refusal(victim)? {
+            return Ok(Step::Record(Event::IntentDropped { reason: detail.clone() }));
         }
-        if !facts.confirmed_calls.contains(&victim) {
-            match facts.key_statuses.get(&victim) {
-                None => return Err(self.unknown().unwrap_or(Step::Observe(Question::KeyStatus(victim)))),
-                Some(Some(KeyStatus::Active)) => {
-                    // It did not happen yet, and much may have since the intent was written.
-                    if !self.active_serves()? {
-                        return Ok(self.reactivate(id));
-                    }
-                    return Ok(Step::Act(Effect::Revoke { id: id.clone(), fingerprint: victim }));
-                }
-                Some(_) => {}
+        let is_confirmed = facts.confirmed_calls.contains(&victim);
+        if !is_confirmed && self.view.status(victim)? == Some(KeyStatus::Active) {
+            // It did not happen yet, and much may have since the intent was written.
+            if !self.active_serves()? {
+                return Ok(self.reactivate(id));
             }
+            return Ok(Step::Act(Effect::Revoke { id: id.clone(), fingerprint: victim }));
         }
         match facts.probes.get(&victim) {
             None => Err(Step::Observe(Question::AwaitRejection(victim))),
@@ -289,16 +278,8 @@ impl Revocation<'_> {
             // A definite refusal ends the attempt: what is left is looked at as it is.
             return Ok(Step::Record(Event::IntentDropped { reason: detail.clone() }));
         }
-        if let Some(step) = self.unknown() {
-            return Err(step);
-        }
+        self.view.tried_enough(fingerprint)?;
         Ok(Step::Act(Effect::Reactivate { id: id.clone(), fingerprint }))
-    }
-
-    /// The refusal to go on after too many unknown outcomes in this run; the intent stays.
-    fn unknown(&self) -> Option<Step> {
-        let unknown = self.view.facts.unknown_calls.get(&self.victim.fingerprint)?;
-        (unknown.count >= ATTEMPTS_LIMIT).then(|| Step::Refused(unknown.unreachable()))
     }
 
     fn leave_to_person(&self) -> Result<Step, Step> {

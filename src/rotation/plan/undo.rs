@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ATTEMPTS_LIMIT, Question, Refusal, Step, View, Wanted, wrong_phase};
+use super::{Question, Refusal, Step, View, Wanted, wrong_phase};
 use crate::rotation::credential::{KeyStatus, ReadBack, TargetId, Verdict};
 use crate::rotation::effect::Effect;
 use crate::rotation::event::Event;
@@ -36,39 +36,30 @@ fn bring_back(state: &KeyState, revoked: &RevokedCredential, view: View<'_>) -> 
     if revoked.undo_until.is_some_and(|until| view.now.wall > until) && state.intent.is_none() {
         return Err(Step::Refused(Refusal::UndoExpired));
     }
-    let unknown = facts.unknown_calls.get(&fingerprint);
-    if let Some(detail) = facts.refused.get(&fingerprint) {
-        return Err(match unknown {
-            Some(unknown) => Step::Refused(unknown.then_refused(detail)),
-            None => refused_by_provider(state, detail),
-        });
+    if let Some(detail) = view.definite_refusal(fingerprint)? {
+        return Err(refused_by_provider(state, detail));
     }
     let is_confirmed = facts.confirmed_calls.contains(&fingerprint);
     if is_confirmed && !facts.probes.contains_key(&fingerprint) {
         return Err(Step::Observe(Question::AwaitAcceptance(fingerprint)));
     }
-    let status = facts.key_statuses.get(&fingerprint);
-    let tried_enough = unknown.filter(|unknown| unknown.count >= ATTEMPTS_LIMIT);
     match view.probe(fingerprint)? {
-        Verdict::Accepted if is_confirmed || status == Some(&Some(KeyStatus::Active)) => {
+        // A provider that lags accepts for a while what it has on record as revoked.
+        Verdict::Accepted if is_confirmed || view.status(fingerprint)? == Some(KeyStatus::Active) => {
             Ok(Step::Record(Event::Undone {
                 window: view.policy.grace.window(view.now.clone(), state.longest_job_seen_seconds),
                 propagation: propagation(state, view)?,
             }))
-        }
-        // A provider that lags accepts for a while what it has on record as revoked.
-        Verdict::Accepted if status.is_none() && tried_enough.is_none() => {
-            Err(Step::Observe(Question::KeyStatus(fingerprint)))
         }
         Verdict::Rejected if is_confirmed => Err(Step::Refused(Refusal::Rejected {
             wanted: Wanted::Revoked,
             fingerprint,
             detail: facts.probe_detail(fingerprint),
         })),
-        Verdict::Accepted | Verdict::Rejected => match tried_enough {
-            Some(unknown) => Err(Step::Refused(unknown.unreachable())),
-            None => Ok(Step::Act(Effect::Reactivate { id, fingerprint })),
-        },
+        Verdict::Accepted | Verdict::Rejected => {
+            view.tried_enough(fingerprint)?;
+            Ok(Step::Act(Effect::Reactivate { id, fingerprint }))
+        }
         Verdict::Unknown => Err(view.no_verdict(fingerprint, Wanted::Revoked)),
     }
 }
