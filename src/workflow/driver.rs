@@ -6,13 +6,12 @@ use serde_json::{Value, json};
 use super::locked_state::LockedState;
 use super::materials::Materials;
 use super::ports::Ports;
-use super::{act, observe};
-use crate::duration::friendly;
+use super::{act, narration, observe};
 use crate::error::Failure;
 use crate::rotation::effect::{Effect, Intent};
-use crate::rotation::event::{Event, Proof};
+use crate::rotation::event::Event;
 use crate::rotation::evidence::{self, Evidence};
-use crate::rotation::phase::{Direction, KeyState};
+use crate::rotation::phase::KeyState;
 use crate::rotation::plan::{Facts, Goal, Refusal, Step, Wait, plan};
 use crate::rotation::stamp::{Stamp, elapsed, plus_seconds};
 
@@ -140,7 +139,7 @@ impl<'a, 'lock> Drive<'a, 'lock> {
         self.facts.emergency_ended |= matches!(event, Event::EmergencyEnded);
         self.facts.has_announced |= matches!(event, Event::ProbeAnnounced { .. });
         self.facts.has_dropped |= matches!(event, Event::IntentDropped { .. } | Event::StagedDropped { .. });
-        if let Some(text) = narration(event) {
+        if let Some(text) = narration::of(event) {
             self.ports.narrator.say(&text);
         }
         Ok(())
@@ -170,45 +169,4 @@ impl<'a, 'lock> Drive<'a, 'lock> {
 
 fn without_provider(stamp: &Stamp) -> Stamp {
     stamp.clone().with_provider(None)
-}
-
-/// What an event means to people, where they are told of it.
-pub(super) fn narration(event: &Event) -> Option<String> {
-    match event {
-        Event::Switched { direction, .. } => {
-            let which = match direction {
-                Direction::Forward => "new",
-                Direction::Back => "old",
-            };
-            Some(format!("consumers that ask `rotate key` get the {which} credential now"))
-        }
-        Event::GraceOpened { window, .. } => {
-            Some(format!("grace window opened; not before {:.0}", window.not_before))
-        }
-        Event::FirstUseSeen { at, window: None } => {
-            Some(format!("the provider tells of use of the new credential since {at:.0}"))
-        }
-        Event::FirstUseSeen { at, window: Some(window) } => Some(format!(
-            "the new credential was first used at {at:.0}: the grace window runs from there, not before {:.0}",
-            window.not_before
-        )),
-        Event::LongerJobSeen { seconds } => {
-            Some(format!("the longest job seen ran for {}: the grace floor follows", friendly(*seconds)))
-        }
-        Event::Revoked { fingerprint, proof } => Some(revoked(&fingerprint.to_string(), proof)),
-        Event::IntentDropped { reason } => Some(format!("what was begun is called off: {reason}")),
-        Event::RevocationUndone { reason, .. } => Some(format!("the revocation was taken back: {reason}")),
-        Event::EmergencyDeclared { .. } => {
-            Some("emergency declared; it stays on record until it is over".to_owned())
-        }
-        _ => None,
-    }
-}
-
-fn revoked(fingerprint: &str, proof: &Proof) -> String {
-    match proof.lag_seconds {
-        Some(0) => format!("{fingerprint} is refused by the provider, within a second of its revocation"),
-        Some(lag) => format!("{fingerprint} is refused by the provider, {lag} s after it was revoked"),
-        None => format!("{fingerprint} is refused by the provider"),
-    }
 }

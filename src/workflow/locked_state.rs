@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::driver::narration;
+use super::narration;
 use super::ports::Ports;
 use crate::crash;
 use crate::error::Failure;
@@ -330,7 +330,7 @@ impl<'lock> LockedState<'lock> {
         });
         if belongs && applied.is_ok() {
             for event in &note.events {
-                let did = narration(event).unwrap_or_else(|| event.name().to_owned());
+                let did = narration::of(event).unwrap_or_else(|| event.name().to_owned());
                 ports.narrator.say(&format!("taking in what an earlier command did: {did}"));
                 let seen = Some(("from_spool", Value::Bool(true)));
                 self.commit(ports, "(spool)", event, seen, &ports.clock.now())?;

@@ -12,6 +12,7 @@ pub mod dry_run;
 pub mod finish;
 mod locked_state;
 mod materials;
+mod narration;
 mod neighbours;
 mod observe;
 pub mod operation;
