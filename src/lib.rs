@@ -24,6 +24,7 @@ pub mod durable;
 pub mod duration;
 pub mod error;
 pub mod exit;
+pub mod file_lock;
 pub mod http;
 pub mod job;
 pub mod lease;

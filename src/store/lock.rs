@@ -6,7 +6,7 @@
 //! are no stale locks and there is nothing to force.
 
 use std::fmt;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::actor::Actor;
 use super::{OperationLock, OperationLocks, StoreError, safety};
 use crate::clock::Clock;
+use crate::file_lock;
 
 const POLL: Duration = Duration::from_millis(50);
 const SHORT_POLL: Duration = Duration::from_millis(1);
@@ -140,21 +141,11 @@ fn open_sentinel(path: &Path) -> Result<File, StoreError> {
 }
 
 fn try_lock(file: &File, path: &Path) -> Result<bool, StoreError> {
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(true),
-            Err(TryLockError::WouldBlock) => return Ok(false),
-            // A signal came in between; it says nothing of the lock.
-            Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(TryLockError::Error(source)) => {
-                return Err(StoreError::Unsafe {
-                    path: path.to_owned(),
-                    reason: format!("its file system does not lock: {source}"),
-                    remedy: "use a state directory on a local file system".to_owned(),
-                });
-            }
-        }
-    }
+    file_lock::try_lock(file).map_err(|source| StoreError::Unsafe {
+        path: path.to_owned(),
+        reason: format!("its file system does not lock: {source}"),
+        remedy: "use a state directory on a local file system".to_owned(),
+    })
 }
 
 fn write_holder(file: &mut File, holder: &Holder) -> std::io::Result<()> {

@@ -14,6 +14,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("error", &["exit"]),
     ("duration", &[]),
     ("durable", &[]),
+    ("file_lock", &[]),
     ("crash", &[]),
     ("telemetry", &[]),
     ("random", &[]),
@@ -26,8 +27,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("provider", &["rotation", "secret", "error", "exit", "clock", "http", "crash", "aws"]),
     ("slots", &["rotation", "secret", "error", "exit", "durable", "crash", "aws"]),
     // `aws`: a target that is a secret in AWS.
-    ("target", &["rotation", "secret", "error", "exit", "durable", "crash", "aws", "readable"]),
-    ("store", &["rotation", "secret", "error", "exit", "clock", "durable", "crash"]),
+    ("target", &["rotation", "secret", "error", "exit", "durable", "file_lock", "crash", "aws", "readable"]),
+    ("store", &["rotation", "secret", "error", "exit", "clock", "durable", "file_lock", "crash"]),
     // Running jobs and the records of what they hold.
     ("lease", &["rotation", "secret", "error", "exit", "clock", "random", "store"]),
     // What is known of keys before anything is asked; it names items of evidence and slots.

@@ -1,6 +1,6 @@
 //! An existing file of someone else's: read whole, locked against other writers, replaced by its like.
 
-use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use rustix::fs::{Access, OFlags};
 use zeroize::Zeroizing;
 
 use crate::durable::{self, ReplaceError};
+use crate::file_lock;
 use crate::secret::Fingerprint;
 use crate::target::TargetError;
 
@@ -210,29 +211,24 @@ impl Locks {
         };
         let file = self.open(&lock).map_err(unusable)?;
         let started = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                // A signal came in between; it says nothing of the lock.
-                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(TryLockError::Error(error)) => return Err(unusable(error)),
-                Err(TryLockError::WouldBlock) if started.elapsed() >= self.wait => {
-                    return Err(TargetError {
-                        message: format!(
-                            "another process has been writing {} for {} s; it is as it was",
-                            path.display(),
-                            self.wait.as_secs()
-                        ),
-                        remedy: format!(
-                            "see who holds it with `fuser '{}'`, then run the same command again",
-                            lock.display()
-                        ),
-                        source: None,
-                    });
-                }
-                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_RETRY),
+        while !file_lock::try_lock(&file).map_err(unusable)? {
+            if started.elapsed() >= self.wait {
+                return Err(TargetError {
+                    message: format!(
+                        "another process has been writing {} for {} s; it is as it was",
+                        path.display(),
+                        self.wait.as_secs()
+                    ),
+                    remedy: format!(
+                        "see who holds it with `fuser '{}'`, then run the same command again",
+                        lock.display()
+                    ),
+                    source: None,
+                });
             }
+            std::thread::sleep(LOCK_RETRY);
         }
+        Ok(file)
     }
 
     fn open(&self, lock: &Path) -> io::Result<File> {
