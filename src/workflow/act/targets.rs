@@ -43,8 +43,7 @@ pub(super) async fn write(
     let (local, remote): (Vec<_>, Vec<_>) = wanted.partition(|target| target.is_local());
     let fence = fence(drive.state());
     let hold = drive.locked.hold(drive.ports)?;
-    let mut results =
-        write_all(&local, &value, Moving { fence: fence.as_deref(), is_wanted: &|| true }).await;
+    let mut results = write_all(&local, &value, Moving { fence: fence.as_deref(), ..Moving::ON }).await;
     drop(hold);
     let (locked, ports) = (&drive.locked, drive.ports);
     let is_wanted = || !locked.is_overtaken(ports);
