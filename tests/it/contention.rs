@@ -11,7 +11,7 @@ mod operator;
 mod planted;
 mod round;
 
-use crate::power::dice::Dice;
+use crate::chance::Chance;
 use crate::proof;
 use crowd::Kind;
 use round::{Arena, Sums};
@@ -27,7 +27,7 @@ const ROUNDS_OF_A_KEY: usize = 50;
 #[test]
 fn nothing_is_lost_or_done_twice_in_a_crowd() {
     let rounds = proof::size(12, 1000);
-    let mut dice = Dice::new(SEED);
+    let mut dice = Chance::new(SEED);
     let mut sums = Sums::default();
     let mut arena = Arena::new();
     for round in 0..rounds {

@@ -3,6 +3,7 @@
 mod aws;
 mod bad_input;
 mod canary;
+mod chance;
 mod commands;
 mod config;
 mod consumers;

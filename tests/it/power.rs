@@ -6,8 +6,7 @@
 //! before what it announces. On some of them the real executable goes on.
 
 mod cuts;
-pub mod dice;
-mod disk;
+pub mod disk;
 mod history;
 mod judge;
 mod planted;
@@ -17,17 +16,16 @@ mod trace;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rotate::sandbox::SandboxSettings;
 use rotate::secret::Fingerprint;
 use serde_json::Value;
 
+use crate::chance::Chance;
 use crate::crash::scenario::{Bench, Scenario, Start, Undisturbed};
 use crate::lab::Lab;
 use crate::proof;
 use cuts::Care;
-use dice::Dice;
 use history::History;
 use judge::{Faults, Judge};
 use recording::{Recorder, Recording, Step};
@@ -79,18 +77,10 @@ fn skipped(name: &str) -> bool {
 
 #[test]
 fn whatever_a_power_cut_leaves_is_old_or_new() {
-    let scenarios = scenarios();
-    let next = AtomicUsize::new(0);
     let sums = Mutex::new(Sums::default());
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    let found = survey(scenario);
-                    sums.lock().unwrap().add(found);
-                }
-            });
-        }
+    proof::side_by_side(&scenarios(), |scenario| {
+        let found = survey(scenario);
+        sums.lock().unwrap().add(found);
     });
     let sums = sums.into_inner().unwrap();
     assert!(sums.faults.counts.is_empty(), "faults, and on how many disks: {:#?}", sums.faults.counts);
@@ -103,7 +93,7 @@ fn survey(scenario: &Scenario) -> Sums {
     let start = Start::new(scenario);
     let undisturbed = start.undisturbed();
     let mut sums = Sums::default();
-    let mut dice = Dice::new(SEED);
+    let mut dice = Chance::new(SEED);
     let look =
         |trouble, resumed, sums: &mut Sums| look(&start, &undisturbed, scenario, trouble, resumed, sums);
     let syncs = look(Trouble::Nothing, proof::size(3, 40), &mut sums);
@@ -148,11 +138,11 @@ fn look(
 ) -> usize {
     let case = Case::record(start, scenario, trouble);
     let care = Care { torn_ends: (!proof::is_whole()).then_some(6), drawn: proof::size(200, 4000) };
-    let mut dice = Dice::new(SEED);
+    let mut dice = Chance::new(SEED);
     let (mut judge, mut seen) = (Judge::new(&case.history, scenario.served), HashSet::new());
     let mut sample = Vec::new();
     let name = format!("`{}`, {trouble:?}", scenario.command);
-    cuts::every(&case.recording, care, &mut Dice::new(SEED), &mut |at, disk| {
+    cuts::every(&case.recording, care, &mut Chance::new(SEED), &mut |at, disk| {
         sums.cuts += 1;
         if !seen.insert((disk.hash(), case.history.demands[at].number)) {
             return;

@@ -3,6 +3,7 @@
 //! CI runs a bounded slice of each; `./scripts/prove` sets `ROTATE_PROVE=all` and runs everything.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Whether everything is to be run, and not the slice that fits into CI.
 pub fn is_whole() -> bool {
@@ -24,6 +25,20 @@ pub fn reached(proof: &str, figure: &str) {
         std::fs::create_dir_all(&directory).unwrap();
         std::fs::write(directory.join(format!("{proof}.txt")), format!("{figure}\n")).unwrap();
     }
+}
+
+/// Does something with each, two at a time: as many as the machine that CI runs on has cores.
+pub fn side_by_side<T: Sync>(all: &[T], work: impl Fn(&T) + Sync) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(one) = all.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    work(one);
+                }
+            });
+        }
+    });
 }
 
 /// A whole number as people read it: 1,234,567.

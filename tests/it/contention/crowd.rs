@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::chance::Chance;
 use crate::lab::{Lab, Ran};
-use crate::power::dice::Dice;
 
 use super::ledger::LastEntry;
 
@@ -98,7 +98,7 @@ pub enum Kind {
 }
 
 /// A crowd by lot. Some of those who change something are killed.
-pub fn draw(size: usize, kind: Kind, reason: &str, dice: &mut Dice) -> Vec<Member> {
+pub fn draw(size: usize, kind: Kind, reason: &str, dice: &mut Chance) -> Vec<Member> {
     let mut table: Vec<(String, usize)> = Vec::new();
     let plain = |(command, weight): &(&str, usize)| ((*command).to_owned(), *weight);
     let with_reason = |(command, weight): &(&str, usize)| (format!("{command} {reason}"), *weight);

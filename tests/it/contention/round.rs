@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rotate::store::format::{self, Record};
 use rotate::store::{Journal as _, JournalFile};
 
+use crate::chance::Chance;
 use crate::lab::double::{Double, Heard};
 use crate::lab::{ConsoleKey, Lab};
-use crate::power::dice::Dice;
 use crate::proof;
 
 use super::crowd::{self, Gone, Kind};
@@ -84,7 +84,13 @@ impl Arena {
 
     /// # Errors
     /// What is wrong after it.
-    pub fn round(&mut self, size: usize, kind: Kind, number: usize, dice: &mut Dice) -> Result<Sums, String> {
+    pub fn round(
+        &mut self,
+        size: usize,
+        kind: Kind,
+        number: usize,
+        dice: &mut Chance,
+    ) -> Result<Sums, String> {
         for name in ["fresh", "other", "spare"] {
             self.new_key(name);
         }

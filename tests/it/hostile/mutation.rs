@@ -2,25 +2,23 @@
 
 use serde_json::{Value, json};
 
-/// Numbers from a seed, the same everywhere (splitmix64).
-pub struct Random(u64);
+use crate::chance::Chance;
+
+/// Input by lot.
+pub struct Random(Chance);
 
 impl Random {
     pub fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0xd134_2543_de82_ef95))
+        Self(Chance::new(seed.wrapping_mul(0xd134_2543_de82_ef95)))
     }
 
     pub fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0.number()
     }
 
     /// Below a limit that is not zero.
     pub fn below(&mut self, limit: usize) -> usize {
-        (self.number() % limit as u64) as usize
+        self.0.below(limit)
     }
 
     pub fn one_in(&mut self, chances: usize) -> bool {

@@ -17,9 +17,9 @@
 
 use std::collections::BTreeSet;
 
-use super::dice::Dice;
 use super::disk::{Change, Disk, Node};
 use super::recording::{Recording, Step};
+use crate::chance::Chance;
 
 /// Up to so many changes that may be lost, every subset of them is tried.
 const EXHAUSTIVE_CHANGES: usize = 12;
@@ -34,7 +34,7 @@ pub struct Care {
 }
 
 /// Visits the disks of every moment: the number of the step that was last begun, and the disk.
-pub fn every(recording: &Recording, care: Care, dice: &mut Dice, visit: &mut dyn FnMut(usize, &Disk)) {
+pub fn every(recording: &Recording, care: Care, dice: &mut Chance, visit: &mut dyn FnMut(usize, &Disk)) {
     let sentinels = sentinels(recording);
     let mut durable = recording.before.clone();
     let mut pending: Vec<Change> = Vec::new();
@@ -77,7 +77,7 @@ fn torn(
     pending: &[Change],
     changes: &[Change],
     care: Care,
-    dice: &mut Dice,
+    dice: &mut Chance,
     visit: &mut dyn FnMut(&Disk),
 ) {
     let pieces: Vec<_> = changes
@@ -106,7 +106,7 @@ fn torn(
     }
 }
 
-fn ends(start: usize, end: usize, care: Care, dice: &mut Dice) -> BTreeSet<usize> {
+fn ends(start: usize, end: usize, care: Care, dice: &mut Chance) -> BTreeSet<usize> {
     match care.torn_ends {
         Some(wanted) if end - start > wanted + 2 => {
             let drawn = (0..wanted).map(|_| start + 1 + dice.below(end - start - 1));
@@ -122,7 +122,7 @@ fn subsets(
     pending: &[Change],
     sentinels: &BTreeSet<Node>,
     care: Care,
-    dice: &mut Dice,
+    dice: &mut Chance,
     visit: &mut dyn FnMut(&Disk),
 ) {
     let of_sentinel = |change: &Change| match change {

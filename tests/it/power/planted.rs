@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::cuts::{self, Care};
-use super::dice::Dice;
 use super::disk::{Change, Node};
 use super::history::{JOURNAL, SLOTS, SPOOL, STATE, TARGETS};
 use super::judge::{Faults, Judge};
 use super::recording::{Recording, Step};
 use super::{Case, SEED, Trouble};
+use crate::chance::Chance;
 use crate::crash::scenario::{Bench, Scenario, Start};
 
 /// A safeguard that is taken away from how one file is written.
@@ -94,7 +94,7 @@ fn faults(case: &Case, recording: &Recording) -> Faults {
     let care = Care { torn_ends: Some(4), drawn: 100 };
     let (mut judge, mut seen, mut faults) =
         (Judge::new(&case.history, true), HashSet::new(), Faults::default());
-    cuts::every(recording, care, &mut Dice::new(SEED), &mut |at, disk| {
+    cuts::every(recording, care, &mut Chance::new(SEED), &mut |at, disk| {
         if seen.insert((disk.hash(), case.history.demands[at].number))
             && let Some(fault) = judge.fault(at, disk)
         {

@@ -1,19 +1,17 @@
-//! Chance, drawn from a seed: the same seed throws the same dice for ever (SplitMix64).
+//! Chance, drawn from a seed: the same seed throws the same dice for ever.
+
+use crate::chance::Chance;
 
 #[derive(Clone, Debug)]
-pub struct Dice(u64);
+pub struct Dice(Chance);
 
 impl Dice {
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(Chance::new(seed))
     }
 
     pub fn throw(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0.number()
     }
 
     /// From zero to `limit`, which is not reached.
@@ -27,6 +25,6 @@ impl Dice {
     }
 
     pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[usize::try_from(self.below(choices.len() as u64)).unwrap()]
+        choices[self.0.below(choices.len())]
     }
 }

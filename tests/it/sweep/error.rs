@@ -1,31 +1,21 @@
 //! Every call on a file fails once, with every error a disk gives: never damaged, never a false success.
 
 use super::calls::{Call, recorded, run_injected};
-use super::commands::{self, Swept};
-use super::jobs::{self, Disturbance};
+use super::commands::Swept;
+use super::jobs::Disturbance;
 use super::kill::ENDED_BEFORE;
-use super::shift::{self, Part, Tally, is_taken, is_wanted, work};
+use super::shift::{self, SHARES, Tally, is_taken};
 use crate::crash::recovery::assert_goes_on;
 use crate::crash::scenario::{Bench, End, Scenario, Start, Undisturbed, assert_alike};
 use crate::lab::Ran;
 use crate::proof;
-
-const SHARES: usize = 2;
 
 /// What any call on a file may fail with.
 const ERRORS: [&str; 5] = ["EIO", "ENOSPC", "EINTR", "EACCES", "EROFS"];
 
 #[test]
 fn every_command_tells_the_truth_when_any_call_on_a_file_fails() {
-    let swept = commands::all();
-    let mut parts: Vec<Part<'_>> = Vec::new();
-    for swept in swept.iter().filter(|swept| is_wanted(swept.name)) {
-        for share in 0..SHARES {
-            parts.push(Box::new(move |tally| sweep(swept, share, tally)));
-        }
-    }
-    parts.extend(jobs::parts(Disturbance::Errors));
-    let (errors, by_command, by_outcome) = work(&parts).judged();
+    let (errors, by_command, by_outcome) = shift::over_all(Disturbance::Errors, sweep);
     let errors = proof::thousands(errors);
     shift::reached("error-sweep", &format!("{errors} failed calls ({by_command}): {by_outcome}; 0 failures"));
 }

@@ -3,15 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::calls::{Call, recorded, run_injected};
-use super::commands::{self, Swept};
-use super::jobs::{self, Disturbance};
-use super::shift::{self, Part, Tally, draw, is_taken, is_wanted, work};
+use super::commands::Swept;
+use super::jobs::Disturbance;
+use super::shift::{self, SHARES, Tally, draw, is_taken};
 use crate::crash::recovery::{OTHERS, assert_harmless, assert_recovers};
 use crate::crash::scenario::{Scenario, Start, Undisturbed};
 use crate::proof;
-
-/// Into how many parts a command's calls are shared.
-const SHARES: usize = 2;
 
 /// After one kill in so many, another command is run than the one that was killed.
 const ANOTHER_IN: u64 = 8;
@@ -21,15 +18,7 @@ pub const ENDED_BEFORE: &str = "ended before the call";
 
 #[test]
 fn every_command_recovers_from_a_kill_before_any_system_call() {
-    let swept = commands::all();
-    let mut parts: Vec<Part<'_>> = Vec::new();
-    for swept in swept.iter().filter(|swept| is_wanted(swept.name)) {
-        for share in 0..SHARES {
-            parts.push(Box::new(move |tally| sweep(swept, share, tally)));
-        }
-    }
-    parts.extend(jobs::parts(Disturbance::Kill));
-    let (kills, by_command, by_outcome) = work(&parts).judged();
+    let (kills, by_command, by_outcome) = shift::over_all(Disturbance::Kill, sweep);
     let kills = proof::thousands(kills);
     shift::reached("kill-sweep", &format!("{kills} kills ({by_command}): {by_outcome}; 0 failures"));
 }

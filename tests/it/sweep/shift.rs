@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::commands::{self, Swept};
+use super::jobs::{self, Disturbance};
 use crate::proof;
 
-const WORKERS: usize = 2;
+/// Into how many parts a command's calls are shared.
+pub const SHARES: usize = 2;
 
 /// A test stops after so many failures: more say nothing new.
 const FAILURES_LIMIT: usize = 40;
@@ -65,22 +67,23 @@ pub fn is_wanted(command: &str) -> bool {
     std::env::var("ROTATE_SWEEP").map_or(true, |wanted| wanted == command)
 }
 
-/// Does all parts, two at a time.
-pub fn work(parts: &[Part<'_>]) -> Tally {
+/// Sweeps every wanted command in parts, and the jobs: all cases, by command, by outcome.
+pub fn over_all(disturbance: Disturbance, sweep: fn(&Swept, usize, &Tally)) -> (usize, String, String) {
+    let swept = commands::all();
+    let mut parts: Vec<Part<'_>> = Vec::new();
+    for swept in swept.iter().filter(|swept| is_wanted(swept.name)) {
+        for share in 0..SHARES {
+            parts.push(Box::new(move |tally| sweep(swept, share, tally)));
+        }
+    }
+    parts.extend(jobs::parts(disturbance));
     let tally = Tally::default();
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..WORKERS {
-            scope.spawn(|| {
-                while let Some(part) = parts.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| part(&tally))) {
-                        tally.failures.lock().unwrap().push(in_words(&*panic));
-                    }
-                }
-            });
+    proof::side_by_side(&parts, |part| {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| part(&tally))) {
+            tally.failures.lock().unwrap().push(in_words(&*panic));
         }
     });
-    tally
+    tally.judged()
 }
 
 /// Tells the figures; where one command was swept alone, they are not the proof's.
