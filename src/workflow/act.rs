@@ -195,12 +195,9 @@ async fn store(
     let code = if drive.ports.slots.placed_by_person() { ExitCode::Person } else { ExitCode::State };
     let placement = match write_slot(drive, slot, accepted.value(), purpose).await? {
         Ok(placement) => placement,
-        Err(error) => {
-            // A write that failed may still have replaced what was there: look before it is called off.
-            let landed = drive.ports.slots.read(slot).await.ok().flatten();
-            let has_landed = landed.is_some_and(|value| value.fingerprint() == credential.fingerprint);
-            // And of a key that the provider made, the intent alone knows that it exists.
-            let goes_on = has_landed || error.is_unfinished || credential.never_served;
+        Err(NotWritten { error, may_have_landed }) => {
+            // Of a key that the provider made, the intent alone knows that it exists.
+            let goes_on = may_have_landed || error.is_unfinished || credential.never_served;
             if drive.state().is_some() && !goes_on {
                 drive.record(&Event::IntentDropped { reason: error.to_string() })?;
             }
@@ -216,6 +213,13 @@ async fn store(
     Ok(placement)
 }
 
+/// Why a slot was not seen to be written.
+struct NotWritten {
+    error: SlotError,
+    /// The value is there all the same, or nobody can look.
+    may_have_landed: bool,
+}
+
 /// Looks, makes sure that nobody has overtaken this run, and writes over what it saw: whoever overtakes it later changes
 /// the slot first, or not at all. Where somebody did who was overtaken himself, it is this run's turn again.
 async fn write_slot(
@@ -223,24 +227,29 @@ async fn write_slot(
     slot: SlotName,
     value: &Secret,
     purpose: Purpose<'_>,
-) -> Result<Result<Option<Placement>, SlotError>, Failure> {
+) -> Result<Result<Option<Placement>, NotWritten>, Failure> {
     let mut tries = SLOT_TRIES;
     loop {
         let over = match drive.ports.slots.look(slot).await {
             Ok(over) => over,
-            Err(error) => return Ok(Err(error)),
+            Err(error) => return Ok(Err(NotWritten { error, may_have_landed: true })),
         };
         let hold = hold_for_slots(drive)?;
         let written = drive.ports.slots.write(slot, value, purpose, &over).await;
         drop(hold);
-        let Err(error) = written else { return Ok(written) };
+        let error = match written {
+            Ok(placement) => return Ok(Ok(placement)),
+            Err(error) => error,
+        };
         tries -= 1;
         // A write that failed may have landed all the same, and is not repeated.
-        let held = drive.ports.slots.read(slot).await.ok().flatten();
-        let has_landed = held.is_some_and(|held| held.fingerprint() == value.fingerprint());
+        let may_have_landed = match drive.ports.slots.read(slot).await {
+            Ok(held) => held.is_some_and(|held| held.fingerprint() == value.fingerprint()),
+            Err(_) => true,
+        };
         let is_changed = drive.ports.slots.look(slot).await.is_ok_and(|now| now != over);
-        if has_landed || !is_changed || tries == 0 {
-            return Ok(Err(error));
+        if may_have_landed || !is_changed || tries == 0 {
+            return Ok(Err(NotWritten { error, may_have_landed }));
         }
     }
 }
