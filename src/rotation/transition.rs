@@ -5,6 +5,7 @@
 
 mod aside;
 mod intents;
+mod left_behind;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -257,27 +258,6 @@ impl Transition<'_> {
         Ok(self.state)
     }
 
-    /// Takes in what came of writing targets that an emergency had left behind.
-    fn reached(&mut self, outcomes: BTreeMap<TargetId, Propagation>) {
-        for (target, outcome) in outcomes {
-            match outcome {
-                Propagation::Failed { reason } => self.state.stale_targets.insert(target, reason),
-                _ => self.state.stale_targets.remove(&target),
-            };
-        }
-    }
-
-    /// What an emergency leaves behind when it goes on before every target was reached.
-    fn left_behind(&mut self) {
-        let unreached =
-            self.state.phase.propagation().into_iter().flatten().filter_map(|(target, at)| match at {
-                Propagation::Confirmed | Propagation::Written => None,
-                Propagation::Pending => Some((target.clone(), "it was not written".to_owned())),
-                Propagation::Failed { reason } => Some((target.clone(), reason.clone())),
-            });
-        self.state.stale_targets = unreached.collect();
-    }
-
     fn grace_opened(mut self, window: Window, targets: &TargetSet) -> Result<KeyState, Illegal> {
         self.require_settled(targets)?;
         let Phase::Promoted { active, retiring, rotation, direction: Direction::Forward, propagation } =
@@ -349,6 +329,9 @@ impl Transition<'_> {
     }
 
     fn revoked(mut self, fingerprint: Fingerprint, proof: &Proof) -> Result<KeyState, Illegal> {
+        if !self.state.ended_with(fingerprint) {
+            self.undo_given_up();
+        }
         let revoked = |credential: Credential| RevokedCredential {
             credential,
             revoked_at: proof.at.wall,

@@ -38,6 +38,8 @@ pub(super) struct LockedState<'lock> {
     problems: Vec<String>,
     /// What happened since, where an emergency goes on past a disk that fails.
     unsaved: Vec<Event>,
+    /// What an earlier command has noted is being committed.
+    is_taking_in: bool,
 }
 
 impl<'lock> LockedState<'lock> {
@@ -90,7 +92,15 @@ impl<'lock> LockedState<'lock> {
                 (Some(record), Some(version))
             }
         };
-        Ok(Self { record, version, _right: right, tolerant, problems: Vec::new(), unsaved: Vec::new() })
+        Ok(Self {
+            record,
+            version,
+            _right: right,
+            tolerant,
+            problems: Vec::new(),
+            unsaved: Vec::new(),
+            is_taking_in: false,
+        })
     }
 
     pub(super) fn state(&self) -> Option<&KeyState> {
@@ -131,6 +141,9 @@ impl<'lock> LockedState<'lock> {
             Failure::unexpected("the step was not taken, because the state does not allow it")
                 .caused_by(&illegal)
         })?;
+        if self.is_noted_over(ports) {
+            return Err(noted_over(ports));
+        }
         crash::point("before the journal");
         let head = match self.journal(ports, command, event, seen, now) {
             Ok(head) => Some(head),
@@ -165,8 +178,11 @@ impl<'lock> LockedState<'lock> {
     /// Exit 4 where the state has changed. In an emergency a failing disk is passed over (`None`).
     pub(super) fn hold(&mut self, ports: &Ports) -> Result<Option<Hold>, Failure> {
         match ports.store.hold(&ports.settings.key, self.version.as_ref()) {
+            Ok(Some(_)) if self.is_noted_over(ports) => Err(noted_over(ports)),
             Ok(Some(hold)) => Ok(Some(hold)),
             Ok(None) => Err(self.overtaken(ports)),
+            // Without a lock, what can be seen must do.
+            Err(_) if self.tolerant && self.is_replaced(ports) => Err(self.overtaken(ports)),
             Err(error) if self.tolerant => {
                 self.problem(ports, format!("other commands could not be kept away: {error}"));
                 Ok(None)
@@ -175,16 +191,36 @@ impl<'lock> LockedState<'lock> {
         }
     }
 
+    fn is_replaced(&self, ports: &Ports) -> bool {
+        let found = ports.store.load(&ports.settings.key);
+        found.is_ok_and(|found| found.map(|stored| stored.version) != self.version)
+    }
+
+    /// Whether an emergency whose disk failed has noted what follows this very state: it happened, though no state tells
+    /// of it.
+    fn is_noted_over(&self, ports: &Ports) -> bool {
+        let is_own = self.is_taking_in || !self.unsaved.is_empty();
+        let note = || ports.spool.read().ok().flatten();
+        !is_own && note().is_some_and(|note| Some(note.generation) == self.generation())
+    }
+
     /// Whether somebody has changed the state since the last commit here; a disk that fails does not say so.
     pub(super) fn is_overtaken(&self, ports: &Ports) -> bool {
         matches!(ports.store.hold(&ports.settings.key, self.version.as_ref()), Ok(None))
     }
 
+    /// The state as it is on disk by now, from which this run speaks from now on; `None` where it cannot be read.
+    ///
+    /// For a run that was overtaken: it commits nothing any more.
+    pub(super) fn newest(&mut self, ports: &Ports) -> Option<&KeyState> {
+        let decoded = decode_record(&*ports.store, &ports.settings.key).ok().flatten()?;
+        self.record = Some(decoded.record);
+        self.state()
+    }
+
     /// The failure of a command that was overtaken, which from now on speaks of the state as it is.
     fn overtaken(&mut self, ports: &Ports) -> Failure {
-        if let Ok(Some(decoded)) = decode_record(&*ports.store, &ports.settings.key) {
-            self.record = Some(decoded.record);
-        }
+        self.newest(ports);
         conflict(ports)
     }
 
@@ -324,16 +360,25 @@ impl<'lock> LockedState<'lock> {
         let Some(note) = ports.spool.read()? else {
             return Ok(());
         };
-        let belongs = self.record.as_ref().is_some_and(|record| record.generation == note.generation);
+        let follows = |generation: u64| self.generation() == Some(generation);
+        let belongs = follows(note.generation);
+        // The write that the note is about has lasted; but nobody was told what it said.
+        let has_lasted = follows(note.generation + note.events.len() as u64);
+        let told = |event: &Event| narration::of(event).unwrap_or_else(|| event.name().to_owned());
         let applied = note.events.iter().try_fold(self.state().cloned(), |state, event| {
             transition::apply(state.as_ref(), event).map(Some)
         });
         if belongs && applied.is_ok() {
+            self.is_taking_in = true;
             for event in &note.events {
-                let did = narration::of(event).unwrap_or_else(|| event.name().to_owned());
-                ports.narrator.say(&format!("taking in what an earlier command did: {did}"));
+                ports.narrator.say(&format!("taking in what an earlier command did: {}", told(event)));
                 let seen = Some(("from_spool", Value::Bool(true)));
                 self.commit(ports, "(spool)", event, seen, &ports.clock.now())?;
+            }
+            self.is_taking_in = false;
+        } else if has_lasted {
+            for event in &note.events {
+                ports.narrator.say(&format!("an earlier command did: {}", told(event)));
             }
         }
         ports.spool.clear()?;
@@ -390,6 +435,11 @@ fn foreign(found: &str, key: &str) -> Failure {
         reason: format!("it is the state of the key `{}`", found.escape_default()),
     }
     .into()
+}
+
+fn noted_over(ports: &Ports) -> Failure {
+    conflict(ports)
+        .because("an emergency whose disk failed noted what it did, and the next command takes that in")
 }
 
 fn conflict(ports: &Ports) -> Failure {

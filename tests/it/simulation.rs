@@ -2,7 +2,7 @@
 //! who knows the world. The same seed gives the same schedule, byte for byte.
 //!
 //! One thing is taken for granted: a reactivation that got no answer is not carried out after a revocation that was asked
-//! for later.
+//! for later, nor the other way round.
 //!
 //! `ROTATE_SIMULATE=2000000` asks for more schedules, `ROTATE_SIMULATE_SEED=7` replays one and prints its trace.
 

@@ -321,7 +321,7 @@ impl View<'_> {
             Verdict::Rejected => Ok(true),
             Verdict::Unknown if !self.facts.missing_values.contains_key(&fingerprint) => Ok(false),
             _ if !has_record => Ok(verdict == Verdict::Unknown),
-            _ => Ok(self.record_says(fingerprint)?.is_some_and(|status| status != KeyStatus::Active)),
+            _ => Ok(self.status(fingerprint)? != Some(KeyStatus::Active)),
         }
     }
 

@@ -100,12 +100,16 @@ async fn mend_if_overtaken(
             Ok(_) | Err(_) => return known.map_or(Ok(()), Err),
         };
         known = Some(overtaken.clone());
-        let active = drive.state().map(|state| state.active().fingerprint);
-        let Some(active) = active.filter(|active| *active != newest) else {
-            return Err(overtaken);
+        let outcome = match drive.locked.newest(drive.ports) {
+            Some(state) if state.active().fingerprint == newest => return Err(overtaken),
+            Some(state) => {
+                let active = state.active().fingerprint;
+                write_over(drive, targets, active).await.map(|()| newest = active)
+            }
+            None => Err(may_be_dead(targets, "the state cannot be read")),
         };
-        match write_over(drive, targets, active).await {
-            Ok(()) => newest = active,
+        match outcome {
+            Ok(()) => {}
             Err(_) if tries < MENDING_TRIES_LIMIT => {
                 tries += 1;
                 drive.ports.clock.sleep(MENDING_PAUSE).await;
@@ -125,10 +129,7 @@ async fn write_over(
     active: Fingerprint,
 ) -> Result<(), String> {
     let value = drive.materials.get(active, drive.locked.state(), &*drive.ports.slots).await;
-    let value = value.map_err(|reason| {
-        let targets: Vec<_> = targets.iter().map(|target| target.id().to_string()).collect();
-        format!("{} may hold a dead value: {reason}", targets.join(", "))
-    })?;
+    let value = value.map_err(|reason| may_be_dead(targets, &reason))?;
     let fence = fence(drive.state());
     let is_wanted = || is_active(drive.ports, active);
     let moving = Moving { fence: fence.as_deref(), is_wanted: &is_wanted };
@@ -138,6 +139,11 @@ async fn write_over(
         .map(|(target, (outcome, _))| format!("{target} may hold a dead value: {}", outcome.name()))
         .collect();
     if told.is_empty() { Ok(()) } else { Err(told.join("; ")) }
+}
+
+fn may_be_dead(targets: &[&dyn Target], reason: &str) -> String {
+    let targets: Vec<_> = targets.iter().map(|target| target.id().to_string()).collect();
+    format!("{} may hold a dead value: {reason}", targets.join(", "))
 }
 
 /// Whether the credential is still the active one, as far as the state can be read.

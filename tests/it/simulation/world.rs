@@ -372,6 +372,9 @@ impl World {
     }
 
     pub fn reactivate(&mut self, credential: usize) {
+        let is_overtaken =
+            |later: &Later| matches!(later, Later::Revoke { credential: gone } if *gone == credential);
+        self.later.retain(|(_, later)| !is_overtaken(later));
         self.memory.reactivated_at = Some(self.truth);
         let key = &mut self.keys[credential];
         if key.is == KeyIs::Inactive {

@@ -16,7 +16,7 @@ use crate::simulation::fault::Fault;
 use crate::simulation::operator::Operator;
 use crate::simulation::planted::Planted;
 use crate::simulation::story::Command;
-use crate::simulation::world::{Later, fingerprint, value};
+use crate::simulation::world::{KeyIs, Later, fingerprint, value};
 
 pub struct SimulatedClock(pub Operator);
 
@@ -141,8 +141,10 @@ impl Narrator for Listener {
                 world.met(Fault::PersonStayedAway);
                 return;
             }
-            // Whoever asks answers for it.
-            world.judge_revocation(credential);
+            // Whoever asks answers for it, but where somebody has ended it already.
+            if world.keys[credential].is == KeyIs::Active {
+                world.judge_revocation(credential);
+            }
             let delay = i64::try_from(world.dice.below(600_000)).unwrap();
             world.later.push((world.truth + delay, Later::PersonDisables { credential }));
         });
