@@ -12,10 +12,12 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 use super::tally;
 use super::trap::{Trap, files};
 
-/// The program with core files as large as they get.
+/// The program with core files as large as they get, and with every signal as deadly as it is: a shell starts what runs
+/// in its background with SIGQUIT ignored.
 fn with_cores(program: &Command, directory: &std::path::Path) -> Child {
     let mut shell = Command::new("sh");
-    shell.args(["-c", "ulimit -c unlimited 2>/dev/null || ulimit -c hard; exec \"$@\"", "sh"]);
+    let script = "ulimit -c unlimited 2>/dev/null || ulimit -c hard; exec env --default-signal \"$@\"";
+    shell.args(["-c", script, "sh"]);
     shell.arg(program.get_program()).args(program.get_args()).current_dir(directory).env_clear();
     shell.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
     shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
