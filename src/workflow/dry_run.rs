@@ -164,7 +164,7 @@ fn suppose(question: &Question, state: Option<&KeyState>, policy: &Policy, facts
             facts.probes.insert(*credential, Verdict::Accepted);
         }
         Question::AwaitRejection(credential) | Question::AwaitPerson(credential) => {
-            facts.waited_for_person.insert(*credential);
+            facts.waited_for.insert(*credential);
             facts.probes.insert(*credential, Verdict::Rejected);
         }
         Question::Identify(credential) => {

@@ -125,6 +125,7 @@ async fn await_rejection(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint, li
         drive.facts.lag_seconds.insert(fingerprint, awaited.lag_seconds);
     }
     take(drive, fingerprint, awaited.settled);
+    drive.facts.waited_for.insert(fingerprint);
 }
 
 /// Tells a person which key to disable, and where.
@@ -141,7 +142,7 @@ pub(super) fn ask_person(ports: &Ports, state: Option<&KeyState>, fingerprint: F
 
 async fn await_person(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) -> Result<(), Failure> {
     if drive.leaves_person {
-        drive.facts.waited_for_person.insert(fingerprint);
+        drive.facts.waited_for.insert(fingerprint);
         return Ok(());
     }
     // To ask a person is to revoke: what an emergency has made the active one meanwhile is not asked for.
@@ -149,7 +150,6 @@ async fn await_person(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint) -> Re
     ask_person(drive.ports, drive.state(), fingerprint);
     let limit = drive.ports.settings.manual_revoke_wait;
     await_rejection(drive, fingerprint, limit, "a person to disable the old key at the console").await;
-    drive.facts.waited_for_person.insert(fingerprint);
     // A person may take long: what was seen of the active one before is no news any more.
     if let Some(active) = drive.state().map(|state| state.active().fingerprint) {
         drive.facts.probes.remove(&active);

@@ -174,8 +174,8 @@ pub struct Facts {
     pub refused: BTreeMap<Fingerprint, String>,
     /// Revocations and reactivations that the provider confirmed in this run.
     pub confirmed_calls: BTreeSet<Fingerprint>,
-    /// Credentials for whose refusal a person was waited for in this run.
-    pub waited_for_person: BTreeSet<Fingerprint>,
+    /// Credentials for whose refusal was waited in this run, as long as one waits for the provider or for a person.
+    pub waited_for: BTreeSet<Fingerprint>,
     /// From the provider's confirmation to the refusal, where it was measured.
     pub lag_seconds: BTreeMap<Fingerprint, u64>,
     /// A revocation that was taken back in this run.

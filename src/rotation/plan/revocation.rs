@@ -1,7 +1,7 @@
 //! Ending one credential, with proof before and after; shared by `finish` and `revoke-now`.
 
 use super::{Question, Refusal, Step, View, Wanted};
-use crate::rotation::credential::{Credential, Identity, KeyStatus, ProviderKeyId, Verdict};
+use crate::rotation::credential::{Credential, Identity, KeyStatus, ProviderKey, ProviderKeyId, Verdict};
 use crate::rotation::effect::Effect;
 use crate::rotation::event::{Event, Proof, RevokedBy};
 use crate::rotation::phase::KeyState;
@@ -59,16 +59,28 @@ impl Revocation<'_> {
         if let Some(detail) = self.view.facts.refused.get(&victim) {
             return Err(Step::Refused(Refusal::ProviderRefused { act: "revoke", detail: detail.clone() }));
         }
-        let Some(id) = self.proven_id()? else {
+        let Some(key) = self.proven_key()? else {
             return self.leave_to_person();
         };
+        if key.status != KeyStatus::Active {
+            return self.still_accepted();
+        }
         if !self.active_serves()? {
             return Err(match self.state.emergency {
                 Some(_) => Step::Refused(Refusal::NeedsReplacement { suspect: victim }),
                 None => self.active_is_dead(),
             });
         }
-        Ok(Step::Act(Effect::Revoke { id, fingerprint: victim }))
+        Ok(Step::Act(Effect::Revoke { id: key.id, fingerprint: victim }))
+    }
+
+    /// Somebody else has ended it, and the provider lags: it is waited for, and not asked for twice.
+    fn still_accepted(&self) -> Result<Step, Step> {
+        let fingerprint = self.victim.fingerprint;
+        if self.view.facts.waited_for.contains(&fingerprint) {
+            return Err(Step::Refused(Refusal::StillAccepted { fingerprint }));
+        }
+        Err(Step::Observe(Question::AwaitRejection(fingerprint)))
     }
 
     /// It is refused, and nothing was sent from here: somebody else has ended it. But where the provider's record calls it
@@ -124,11 +136,11 @@ impl Revocation<'_> {
         }
     }
 
-    /// The id that is provably the victim's own, and is not the active credential's.
-    fn proven_id(&self) -> Result<Option<ProviderKeyId>, Step> {
+    /// The key that is provably the victim's own, and is not the active credential's.
+    fn proven_key(&self) -> Result<Option<ProviderKey>, Step> {
         let wanted = self.wanted();
-        let id = match self.view.identity(self.victim.fingerprint)? {
-            Identity::Proven(key) => key.id.clone(),
+        let key = match self.view.identity(self.victim.fingerprint)? {
+            Identity::Proven(key) => key.clone(),
             Identity::Unavailable => return Ok(None),
             Identity::NotFound => {
                 let fingerprint = self.victim.fingerprint;
@@ -143,18 +155,18 @@ impl Revocation<'_> {
             }
         };
         if let Some(recorded) = &self.victim.provider_key_id
-            && *recorded != id
+            && *recorded != key.id
         {
             return Err(Step::Refused(Refusal::IdChanged {
                 wanted,
                 recorded: recorded.0.clone(),
-                found: id.0,
+                found: key.id.0,
             }));
         }
         if self.victim.fingerprint != self.active {
-            self.not_the_active_one(&id)?;
+            self.not_the_active_one(&key.id)?;
         }
-        Ok(Some(id))
+        Ok(Some(key))
     }
 
     /// Reads the active credential's id once more. Where it cannot be proven, the victim's own proof
@@ -284,7 +296,7 @@ impl Revocation<'_> {
 
     fn leave_to_person(&self) -> Result<Step, Step> {
         let fingerprint = self.victim.fingerprint;
-        if self.view.facts.waited_for_person.contains(&fingerprint) {
+        if self.view.facts.waited_for.contains(&fingerprint) {
             return Err(Step::Refused(Refusal::PersonMustRevoke { fingerprint }));
         }
         Err(Step::Observe(Question::AwaitPerson(fingerprint)))

@@ -53,6 +53,13 @@ fn reads(facts: &mut Facts, read: ReadBack) {
     facts.target_reads = Some(BTreeMap::from([(TargetId("app".to_owned()), read)]));
 }
 
+/// The provider's own list calls the key disabled.
+fn is_ended(facts: &mut Facts, name: &str) {
+    if let Some(Identity::Proven(key)) = facts.identities.get_mut(&credential(name).fingerprint) {
+        key.status = KeyStatus::Inactive;
+    }
+}
+
 fn another_id(facts: &mut Facts, name: &str) {
     let fingerprint = credential(name).fingerprint;
     let Some(Identity::Proven(mut key)) = facts.identities.get(&fingerprint).cloned() else { panic!() };
@@ -246,8 +253,10 @@ fn cases() -> Vec<Case> {
         case(grace(), "finish", "active's id untold", |f, _| identify(f, "new", Identity::Unknown("?".into())), "-AdminUnreachable"),
         case(grace(), "finish", "no admin key", |f, _| nobody_to_ask(f), "ask AwaitPerson"),
         case(grace(), "finish", "cannot revoke", |_, p| p.capabilities.revoke = false, "ask AwaitPerson"),
-        case(grace(), "finish", "person did not", |f, p| { p.capabilities.revoke = false; f.waited_for_person.insert(credential("old").fingerprint); }, "-PersonMustRevoke"),
+        case(grace(), "finish", "person did not", |f, p| { p.capabilities.revoke = false; f.waited_for.insert(credential("old").fingerprint); }, "-PersonMustRevoke"),
         case(grace(), "finish", "provider refused", |f, _| { f.refused.insert(credential("old").fingerprint, "?".into()); }, "-ProviderRefused"),
+        case(grace(), "finish", "ended, and the provider lags", |f, _| is_ended(f, "old"), "ask AwaitRejection"),
+        case(grace(), "finish", "ended, and accepted for long", |f, _| { is_ended(f, "old"); f.waited_for.insert(credential("old").fingerprint); }, "-StillAccepted"),
         case(begun(), "finish", "active died meanwhile", |f, _| see(f, "new", Verdict::Rejected), "reactivate"),
         case(begun(), "finish", "active unknown", |f, _| see(f, "new", Verdict::Unknown), "-Unreachable"),
         case(begun(), "finish", "confirmed, still accepted", |f, _| { f.confirmed_calls.insert(credential("old").fingerprint); }, "reactivate"),

@@ -121,6 +121,7 @@ impl Run<'_> {
                     self.story.world.pass(1);
                 }
                 self.see(*wanted, luck);
+                self.facts.waited_for.insert(*wanted);
             }
             Question::AwaitAcceptance(wanted) => self.see(*wanted, luck),
             Question::AwaitPerson(wanted) => {
@@ -131,7 +132,7 @@ impl Run<'_> {
                     key.disabled_by_person = true;
                 }
                 self.see(*wanted, Luck::Good);
-                self.facts.waited_for_person.insert(*wanted);
+                self.facts.waited_for.insert(*wanted);
                 // A person may take days: what was seen of the active one before is no news any more.
                 if let Some(active) = active {
                     self.facts.probes.remove(&active);
@@ -204,7 +205,10 @@ impl Run<'_> {
         let listed = ProviderKey {
             id: id(key),
             name: format!("key {key}"),
-            status: KeyStatus::Active,
+            status: match self.story.world.keys[key].is {
+                KeyIs::Active => KeyStatus::Active,
+                _ => KeyStatus::Inactive,
+            },
             workspace: None,
             expires_at: None,
             hint: String::new(),
