@@ -71,7 +71,13 @@ impl StateStore for JsonFileStore {
         self.directory.join(format!("{key}.json"))
     }
 
-    fn compare_and_swap(&self, key: &str, expected: Option<&Version>, bytes: &[u8]) -> Swap {
+    fn compare_and_swap(
+        &self,
+        key: &str,
+        expected: Option<&Version>,
+        bytes: &[u8],
+        is_wanted: &dyn Fn() -> bool,
+    ) -> Swap {
         let lock = match lock::commit(&self.directory, key) {
             Ok(lock) => lock,
             Err(error) => return Swap::Failed(error),
@@ -80,7 +86,7 @@ impl StateStore for JsonFileStore {
             Ok(stored) => stored.map(|stored| stored.version),
             Err(error) => return Swap::Failed(error),
         };
-        if current.as_ref() != expected {
+        if current.as_ref() != expected || !is_wanted() {
             return Swap::Conflict;
         }
         let path = self.path(key);

@@ -28,7 +28,7 @@ use spool::Note;
 /// # Guarantees
 /// - `load` gives a whole document that some `compare_and_swap` committed, never a mixture.
 /// - `compare_and_swap` changes the document only where its version is still `expected` (`None`: where
-///   there is no document yet), and after `Committed` it survives a power cut.
+///   there is no document yet) and it is still wanted at the last moment, and after `Committed` it survives a power cut.
 /// - After `make_durable` gave `Ok`, whatever `load` gave before survives a power cut.
 ///
 /// # Assumptions
@@ -51,8 +51,15 @@ pub trait StateStore {
     /// Where the document is, for messages.
     fn path(&self, key: &str) -> PathBuf;
 
-    /// Replaces the document if it is still the one that was read.
-    fn compare_and_swap(&self, key: &str, expected: Option<&Version>, bytes: &[u8]) -> Swap;
+    /// Replaces the document if it is still the one that was read, and if that is still wanted when nobody else commits
+    /// any more.
+    fn compare_and_swap(
+        &self,
+        key: &str,
+        expected: Option<&Version>,
+        bytes: &[u8],
+        is_wanted: &dyn Fn() -> bool,
+    ) -> Swap;
 
     /// Keeps everyone from committing until the hold is dropped, if the document is still the one that
     /// was read; `None` if it is not. For short changes to the machine itself, by a process that may have

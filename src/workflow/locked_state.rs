@@ -142,7 +142,7 @@ impl<'lock> LockedState<'lock> {
                 .caused_by(&illegal)
         })?;
         if self.is_noted_over(ports) {
-            return Err(noted_over(ports));
+            return Err(conflict(ports).because(NOTED_OVER));
         }
         crash::point("before the journal");
         let head = match self.journal(ports, command, event, seen, now) {
@@ -178,10 +178,9 @@ impl<'lock> LockedState<'lock> {
     /// Exit 4 where the state has changed. In an emergency a failing disk is passed over (`None`).
     pub(super) fn hold(&mut self, ports: &Ports) -> Result<Option<Hold>, Failure> {
         match ports.store.hold(&ports.settings.key, self.version.as_ref()) {
-            Ok(Some(_)) if self.is_noted_over(ports) => Err(noted_over(ports)),
+            Ok(Some(_)) if self.is_noted_over(ports) => Err(conflict(ports).because(NOTED_OVER)),
             Ok(Some(hold)) => Ok(Some(hold)),
             Ok(None) => Err(self.overtaken(ports)),
-            // Without a lock, what can be seen must do.
             Err(_) if self.tolerant && self.is_replaced(ports) => Err(self.overtaken(ports)),
             Err(error) if self.tolerant => {
                 self.problem(ports, format!("other commands could not be kept away: {error}"));
@@ -204,9 +203,13 @@ impl<'lock> LockedState<'lock> {
         !is_own && note().is_some_and(|note| Some(note.generation) == self.generation())
     }
 
-    /// Whether somebody has changed the state since the last commit here; a disk that fails does not say so.
+    /// Whether somebody has changed the state since the last commit here, as far as the disk tells.
     pub(super) fn is_overtaken(&self, ports: &Ports) -> bool {
-        matches!(ports.store.hold(&ports.settings.key, self.version.as_ref()), Ok(None))
+        match ports.store.hold(&ports.settings.key, self.version.as_ref()) {
+            Ok(hold) => hold.is_none(),
+            // Without a lock, what can be seen must do.
+            Err(_) => self.is_replaced(ports),
+        }
     }
 
     /// The state as it is on disk by now, from which this run speaks from now on; `None` where it cannot be read.
@@ -249,7 +252,9 @@ impl<'lock> LockedState<'lock> {
     fn swap(&mut self, ports: &Ports, record: Record, event: &Event) -> Result<(), Failure> {
         let bytes = format::encode(&record)
             .map_err(|error| Failure::unexpected("the state cannot be serialised").caused_by(&error))?;
-        let swap = ports.store.compare_and_swap(&ports.settings.key, self.version.as_ref(), &bytes);
+        let is_wanted = || !self.is_noted_over(ports);
+        let swap =
+            ports.store.compare_and_swap(&ports.settings.key, self.version.as_ref(), &bytes, &is_wanted);
         let before = self.generation();
         let failure: Failure = match swap {
             Swap::Committed(version) => {
@@ -257,7 +262,11 @@ impl<'lock> LockedState<'lock> {
                 self.record = Some(record);
                 return self.saved(ports);
             }
-            Swap::Conflict => return Err(self.not_committed(ports, &record)),
+            Swap::Conflict => {
+                let is_noted = self.is_noted_over(ports);
+                let failure = self.not_committed(ports, &record);
+                return Err(if is_noted { failure.because(NOTED_OVER) } else { failure });
+            }
             Swap::Unknown(error) => self.unknown(ports, &record, error),
             Swap::Failed(error) => error.into(),
         };
@@ -437,10 +446,8 @@ fn foreign(found: &str, key: &str) -> Failure {
     .into()
 }
 
-fn noted_over(ports: &Ports) -> Failure {
-    conflict(ports)
-        .because("an emergency whose disk failed noted what it did, and the next command takes that in")
-}
+const NOTED_OVER: &str =
+    "an emergency whose disk failed noted what it did, and the next command takes that in";
 
 fn conflict(ports: &Ports) -> Failure {
     let key = &ports.settings.key;

@@ -31,7 +31,7 @@ fn place() -> (TempDir, PathBuf) {
     let state = directory.path().join("state");
     safety::create_directory(&state).unwrap();
     let store = JsonFileStore::open_for_change(&state, true).unwrap();
-    assert!(matches!(store.compare_and_swap("prod", None, b"content"), Swap::Committed(_)));
+    assert!(matches!(store.compare_and_swap("prod", None, b"content", &|| true), Swap::Committed(_)));
     (directory, state)
 }
 
@@ -61,7 +61,7 @@ fn everything_is_made_for_its_owner_alone() {
     let lock = locks.acquire("prod", "test", &clock, std::time::Duration::ZERO);
     let _lock = pollster::block_on(lock).unwrap();
     let store = JsonFileStore::open_for_change(&state, true).unwrap();
-    assert!(matches!(store.compare_and_swap("prod", None, b"content"), Swap::Committed(_)));
+    assert!(matches!(store.compare_and_swap("prod", None, b"content", &|| true), Swap::Committed(_)));
     let draft = Draft {
         at: sample::opened(),
         by: Actor::of_this_process("test"),
@@ -87,7 +87,7 @@ fn a_state_that_others_can_write_is_refused() {
         is_unsafe(load(&state), "others can write it");
         let store = JsonFileStore::open(&state).unwrap();
         assert!(matches!(
-            store.compare_and_swap("prod", None, b"new"),
+            store.compare_and_swap("prod", None, b"new", &|| true),
             Swap::Failed(StoreError::Unsafe { .. })
         ));
         assert_eq!(std::fs::read(state.join("prod.json")).unwrap(), b"content");
@@ -113,7 +113,10 @@ fn a_symbolic_link_in_a_files_place_is_refused_and_not_followed() {
     symlink(&elsewhere, state.join("prod.json")).unwrap();
     is_unsafe(load(&state), "symbolic link");
     let store = JsonFileStore::open(&state).unwrap();
-    assert!(matches!(store.compare_and_swap("prod", None, b"new"), Swap::Failed(StoreError::Unsafe { .. })));
+    assert!(matches!(
+        store.compare_and_swap("prod", None, b"new", &|| true),
+        Swap::Failed(StoreError::Unsafe { .. })
+    ));
     assert_eq!(std::fs::read(&elsewhere).unwrap(), b"theirs");
     for dangling in ["journal/prod.jsonl", "prod.lock", "prod.commit", "spool/prod"] {
         let path = state.join(dangling);
@@ -123,7 +126,10 @@ fn a_symbolic_link_in_a_files_place_is_refused_and_not_followed() {
     }
     is_unsafe(JournalFile::new(&state, "prod").entries(), "symbolic link");
     is_unsafe(SpoolFile::new(&state, "prod").read(), "symbolic link");
-    assert!(matches!(store.compare_and_swap("prod", None, b"new"), Swap::Failed(StoreError::Unsafe { .. })));
+    assert!(matches!(
+        store.compare_and_swap("prod", None, b"new", &|| true),
+        Swap::Failed(StoreError::Unsafe { .. })
+    ));
     assert!(!directory.path().join("not-made").exists(), "a link was followed");
 }
 

@@ -39,8 +39,8 @@ fn the_first_write_needs_that_nothing_is_there() {
     let directory = directory();
     let store = store(directory.path());
     assert_eq!(store.load("prod").unwrap(), None);
-    let version = committed(store.compare_and_swap("prod", None, b"one"));
-    assert!(matches!(store.compare_and_swap("prod", None, b"two"), Swap::Conflict));
+    let version = committed(store.compare_and_swap("prod", None, b"one", &|| true));
+    assert!(matches!(store.compare_and_swap("prod", None, b"two", &|| true), Swap::Conflict));
     let loaded = store.load("prod").unwrap().unwrap();
     assert_eq!((loaded.bytes.as_slice(), &loaded.version), (&b"one"[..], &version));
 }
@@ -49,21 +49,24 @@ fn the_first_write_needs_that_nothing_is_there() {
 fn only_who_read_the_newest_may_write() {
     let directory = directory();
     let store = store(directory.path());
-    let first = committed(store.compare_and_swap("prod", None, b"one"));
-    let second = committed(store.compare_and_swap("prod", Some(&first), b"two"));
-    assert!(matches!(store.compare_and_swap("prod", Some(&first), b"late"), Swap::Conflict));
+    let first = committed(store.compare_and_swap("prod", None, b"one", &|| true));
+    let second = committed(store.compare_and_swap("prod", Some(&first), b"two", &|| true));
+    assert!(matches!(store.compare_and_swap("prod", Some(&first), b"late", &|| true), Swap::Conflict));
     assert_eq!(store.load("prod").unwrap().unwrap().bytes, b"two");
-    committed(store.compare_and_swap("prod", Some(&second), b"three"));
+    committed(store.compare_and_swap("prod", Some(&second), b"three", &|| true));
     std::fs::remove_file(store.path("prod")).unwrap();
-    assert!(matches!(store.compare_and_swap("prod", Some(&second), b"four"), Swap::Conflict), "it is gone");
+    assert!(
+        matches!(store.compare_and_swap("prod", Some(&second), b"four", &|| true), Swap::Conflict),
+        "it is gone"
+    );
 }
 
 #[test]
 fn keys_do_not_touch_each_other() {
     let directory = directory();
     let store = store(directory.path());
-    committed(store.compare_and_swap("one", None, b"1"));
-    committed(store.compare_and_swap("two", None, b"2"));
+    committed(store.compare_and_swap("one", None, b"1", &|| true));
+    committed(store.compare_and_swap("two", None, b"2", &|| true));
     assert_eq!(store.load("one").unwrap().unwrap().bytes, b"1");
     assert_eq!(names(directory.path()), ["one.commit", "one.json", "two.commit", "two.json"]);
 }
@@ -71,13 +74,13 @@ fn keys_do_not_touch_each_other() {
 #[test]
 fn of_many_that_race_from_one_reading_exactly_one_wins() {
     let directory = directory();
-    let first = committed(store(directory.path()).compare_and_swap("prod", None, b"start"));
+    let first = committed(store(directory.path()).compare_and_swap("prod", None, b"start", &|| true));
     let racers = 8;
     let barrier = Barrier::new(racers);
     let race = |racer: usize| {
         let store = store(directory.path());
         barrier.wait();
-        match store.compare_and_swap("prod", Some(&first), format!("racer {racer}").as_bytes()) {
+        match store.compare_and_swap("prod", Some(&first), format!("racer {racer}").as_bytes(), &|| true) {
             Swap::Committed(_) => Some(racer),
             Swap::Conflict => None,
             other => panic!("{other:?}"),
@@ -96,7 +99,7 @@ fn of_many_that_race_from_one_reading_exactly_one_wins() {
 #[test]
 fn no_increment_is_lost_among_writers_that_retry() {
     let directory = directory();
-    committed(store(directory.path()).compare_and_swap("count", None, b"0"));
+    committed(store(directory.path()).compare_and_swap("count", None, b"0", &|| true));
     let (writers, each) = (4, 10);
     std::thread::scope(|scope| {
         for _ in 0..writers {
@@ -108,7 +111,7 @@ fn no_increment_is_lost_among_writers_that_retry() {
                     let count: u32 = std::str::from_utf8(&stored.bytes).unwrap().parse().unwrap();
                     let next = (count + 1).to_string();
                     if let Swap::Committed(_) =
-                        store.compare_and_swap("count", Some(&stored.version), next.as_bytes())
+                        store.compare_and_swap("count", Some(&stored.version), next.as_bytes(), &|| true)
                     {
                         left -= 1;
                     }
@@ -125,7 +128,7 @@ fn a_reader_beside_a_writer_sees_whole_documents_only() {
     let directory = directory();
     let store = store(directory.path());
     let document = |letter: u8| vec![letter; 100_000];
-    let mut version = committed(store.compare_and_swap("prod", None, &document(b'a')));
+    let mut version = committed(store.compare_and_swap("prod", None, &document(b'a'), &|| true));
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
             for _ in 0..200 {
@@ -135,7 +138,12 @@ fn a_reader_beside_a_writer_sees_whole_documents_only() {
             }
         });
         for turn in 0..40_u8 {
-            version = committed(store.compare_and_swap("prod", Some(&version), &document(b'a' + turn % 26)));
+            version = committed(store.compare_and_swap(
+                "prod",
+                Some(&version),
+                &document(b'a' + turn % 26),
+                &|| true,
+            ));
         }
         reader.join().unwrap();
     });
@@ -145,10 +153,10 @@ fn a_reader_beside_a_writer_sees_whole_documents_only() {
 fn what_a_killed_commit_left_behind_is_swept_up_by_the_next() {
     let directory = directory();
     let store = store(directory.path());
-    let version = committed(store.compare_and_swap("prod", None, b"one"));
+    let version = committed(store.compare_and_swap("prod", None, b"one", &|| true));
     std::fs::write(directory.path().join(".prod.json.rotate-Xy12z"), "half a sta").unwrap();
     std::fs::write(directory.path().join(".other.json.rotate-Xy12z"), "another key's").unwrap();
-    committed(store.compare_and_swap("prod", Some(&version), b"two"));
+    committed(store.compare_and_swap("prod", Some(&version), b"two", &|| true));
     assert_eq!(names(directory.path()), [".other.json.rotate-Xy12z", "prod.commit", "prod.json"]);
 }
 

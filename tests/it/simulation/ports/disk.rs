@@ -74,14 +74,21 @@ impl StateStore for SimulatedStore {
         PathBuf::from(format!("{key}.json"))
     }
 
-    fn compare_and_swap(&self, _: &str, expected: Option<&Version>, bytes: &[u8]) -> Swap {
+    fn compare_and_swap(
+        &self,
+        _: &str,
+        expected: Option<&Version>,
+        bytes: &[u8],
+        is_wanted: &dyn Fn() -> bool,
+    ) -> Swap {
         self.0.enter("store.compare_and_swap");
         let luck = self.0.luck(&[Fault::StoreFailed, Fault::StoreUnknownDone, Fault::StoreUnknownNotDone]);
         if luck.is_some() {
             self.disk_failed();
         }
+        let is_wanted = is_wanted();
         let swap = self.0.world(|world| {
-            let is_current = version(world).as_ref() == expected;
+            let is_current = version(world).as_ref() == expected && is_wanted;
             if !is_current {
                 world.met(Fault::StoreOvertaken);
             }
