@@ -30,12 +30,20 @@ pub struct Memory {
     pub disk_failed: bool,
     /// Targets that a run wrote after it had been overtaken, and that died before it looked again.
     unmended: BTreeSet<usize>,
-    /// Keys of which an operator was told that they are left alone.
+    /// Keys of which an operator was told: that they are left alone, or why a command stopped at them.
     pub told_of: BTreeSet<String>,
     /// Two operators run commands at the same time.
     pub are_two: bool,
     /// Keys whose revocation may be under way still, because no answer came.
     pub under_way: BTreeSet<usize>,
+}
+
+impl Memory {
+    /// An operator reads of keys.
+    pub fn told(&mut self, text: &str) {
+        let words = text.split([' ', ',', ':']);
+        self.told_of.extend(words.filter(|word| word.starts_with("apikey_")).map(str::to_owned));
+    }
 }
 
 impl World {

@@ -213,6 +213,9 @@ impl Simulation {
             }
             end => format!("operator {who}: {end:?}"),
         });
+        if let End::Failed(failure) = &end {
+            world.memory.told(&failure.to_string());
+        }
         if end.code() == 1 {
             broken(format!("operator {who}: {end:?}"));
         }

@@ -285,7 +285,7 @@ impl World {
             }
             65..=72 => {
                 self.met(Fault::PersonEnabled);
-                self.memory.reactivated_at = Some(self.truth);
+                self.reactivated(credential);
                 let key = &mut self.keys[credential];
                 key.is = KeyIs::Active;
                 key.accepted_from = 0;

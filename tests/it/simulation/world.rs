@@ -65,8 +65,8 @@ pub struct ProviderKey {
     pub minted: bool,
     pub made_at: i64,
     pub probed_at: Option<i64>,
-    /// The last ping about it was answered wrongly.
-    pub lied: bool,
+    /// Each operator's last ping about it was answered wrongly.
+    pub lied: [bool; 2],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,7 +181,7 @@ impl World {
             minted: false,
             made_at: START,
             probed_at: None,
-            lied: false,
+            lied: [false; 2],
         };
         // What is adopted first is what consumers use today.
         let todays = Held { since: 0, credential: Some(0), foreign: false };
@@ -372,16 +372,21 @@ impl World {
     }
 
     pub fn reactivate(&mut self, credential: usize) {
-        let is_overtaken =
-            |later: &Later| matches!(later, Later::Revoke { credential: gone } if *gone == credential);
-        self.later.retain(|(_, later)| !is_overtaken(later));
-        self.memory.reactivated_at = Some(self.truth);
+        self.reactivated(credential);
         let key = &mut self.keys[credential];
         if key.is == KeyIs::Inactive {
             key.is = KeyIs::Active;
             key.disabled_by_person = false;
             key.accepted_from = 0;
         }
+    }
+
+    /// A request to the contrary, asked for before that, is not carried out any more.
+    pub fn reactivated(&mut self, credential: usize) {
+        let is_overtaken =
+            |later: &Later| matches!(later, Later::Revoke { credential: gone } if *gone == credential);
+        self.later.retain(|(_, later)| !is_overtaken(later));
+        self.memory.reactivated_at = Some(self.truth);
     }
 
     pub fn delete(&mut self, credential: usize) {

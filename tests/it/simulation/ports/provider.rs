@@ -113,7 +113,7 @@ impl Provider for SimulatedProvider {
             let is_accepted = world.accepts(credential) || world.is_planted(Planted::ProbeAlwaysAccepts);
             let key = &mut world.keys[credential];
             key.probed_at = Some(world.truth);
-            let may_lie = !std::mem::take(&mut key.lied);
+            let may_lie = !std::mem::take(&mut key.lied[self.operator.who]);
             let truth = if is_accepted { Verdict::Accepted } else { Verdict::Rejected };
             let contrary = if is_accepted { Verdict::Rejected } else { Verdict::Accepted };
             let running = world.running[self.operator.who].as_mut().unwrap();
@@ -127,7 +127,7 @@ impl Provider for SimulatedProvider {
                     running.unanswered.push(credential);
                 }
                 Some(Fault::WrongVerdict) if may_lie => {
-                    key.lied = true;
+                    key.lied[self.operator.who] = true;
                     running.has_lied_of.push(credential);
                     ping.verdict = contrary;
                 }

@@ -117,8 +117,7 @@ impl Narrator for Listener {
         self.0.world(|world| {
             world.tell(|| format!("  says: {text}"));
             if text.contains("is left alone") {
-                let named = text.split(' ').filter(|word| word.starts_with("apikey_")).map(str::to_owned);
-                world.memory.told_of.extend(named);
+                world.memory.told(text);
             }
         });
     }
