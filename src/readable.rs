@@ -12,3 +12,8 @@ pub fn is_readable(character: char) -> bool {
     );
     !is_hidden && !character.is_control()
 }
+
+/// What there is to be read in a text, and no more than so many characters of it: fit for one line of a message.
+pub fn line(text: &str, limit_characters: usize) -> String {
+    text.chars().filter(|character| is_readable(*character)).take(limit_characters).collect()
+}

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 use super::secret_ref::looks_like_a_secret;
+use crate::readable;
 
 /// No key is anywhere near as long; more is a wrong file or a runaway program.
 pub(super) const LONGEST_BYTES: usize = 64 * 1024;
@@ -62,7 +63,7 @@ impl Output {
         let stderr = Zeroizing::new(String::from_utf8_lossy(&self.stderr).into_owned());
         let stdout = Zeroizing::new(String::from_utf8_lossy(&self.stdout).into_owned());
         let line = stderr.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
-        let printable: String = line.chars().filter(|c| !c.is_control()).collect();
+        let printable = readable::line(line, usize::MAX);
         let secret = |word: &str| {
             looks_like_a_secret(word)
                 || stdout.split_whitespace().any(|value| value.len() >= 8 && word.contains(value))

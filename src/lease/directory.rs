@@ -15,6 +15,7 @@ use super::record::{Holder, Record, SCHEMA};
 use crate::clock::Clock;
 use crate::error::Failure;
 use crate::random;
+use crate::readable;
 use crate::rotation::lease::{LeaseSeen, LeaseStanding};
 use crate::rotation::stamp::{Stamp, plus_seconds};
 use crate::secret::Fingerprint;
@@ -130,7 +131,7 @@ impl LeaseDirectory {
         let now = self.clock.now();
         let program = Path::new(command).file_name().map(|name| name.to_string_lossy().into_owned());
         let holder = Holder::Process {
-            command: printable(&program.unwrap_or_default()),
+            command: readable::line(&program.unwrap_or_default(), TEXT_LIMIT),
             members: vec![Member::of(std::process::id())],
             is_starting,
             expected_end: expected_seconds.map(|seconds| plus_seconds(now.wall, seconds)),
@@ -151,8 +152,12 @@ impl LeaseDirectory {
         ttl_seconds: u64,
     ) -> Result<Record, LeaseError> {
         let now = self.clock.now();
-        let holder =
-            Holder::Bearer { holder: printable(holder), ttl_seconds, renewed_at: now.clone(), told: None };
+        let holder = Holder::Bearer {
+            holder: readable::line(holder, TEXT_LIMIT),
+            ttl_seconds,
+            renewed_at: now.clone(),
+            told: None,
+        };
         self.add(fingerprint, holder, now)
     }
 
@@ -366,9 +371,4 @@ impl fmt::Debug for LeaseDirectory {
 fn in_words(error: LeaseError) -> String {
     let failure = Failure::from(error);
     format!("{failure}; {}", failure.hint)
-}
-
-/// Without what moves a terminal's cursor, and of a length that fits a line.
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(TEXT_LIMIT).collect()
 }

@@ -2,7 +2,10 @@
 
 use crate::error::Failure;
 use crate::exit::ExitCode;
+use crate::readable;
 use crate::store::StoreError;
+
+const ID_CHARACTERS: usize = 64;
 
 /// What goes wrong with leases.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +36,7 @@ pub enum LeaseError {
 impl LeaseError {
     /// There is no lease of this id. The text may be anything that somebody typed.
     pub fn no_such_lease(id: &str) -> Self {
-        LeaseError::NoSuchLease { id: id.chars().filter(|c| !c.is_control()).take(64).collect() }
+        LeaseError::NoSuchLease { id: readable::line(id, ID_CHARACTERS) }
     }
 }
 

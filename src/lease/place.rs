@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
+use crate::readable;
+
+const HOST_CHARACTERS: usize = 64;
 
 /// A machine, a boot of it, and the namespaces in which process ids and start times are counted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +25,7 @@ impl Place {
     pub fn here() -> Self {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         Self {
-            host: host.chars().filter(|c| !c.is_control()).take(64).collect(),
+            host: readable::line(&host, HOST_CHARACTERS),
             machine_id: machine_id(),
             boot_id: clock::boot_id(),
             namespaces: namespaces(),

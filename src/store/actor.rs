@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::readable;
+
+const NAME_CHARACTERS: usize = 64;
+
 /// The process that wrote an entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
@@ -20,16 +24,16 @@ impl Actor {
         let uid = rustix::process::getuid().as_raw();
         let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).ok();
         let mut user = match name {
-            Some(name) => format!("{} (uid {uid})", printable(&name)),
+            Some(name) => format!("{} (uid {uid})", readable::line(&name, NAME_CHARACTERS)),
             None => format!("uid {uid}"),
         };
         if let Ok(invoker) = std::env::var("SUDO_USER") {
-            user.push_str(&format!(" via sudo by {}", printable(&invoker)));
+            user.push_str(&format!(" via sudo by {}", readable::line(&invoker, NAME_CHARACTERS)));
         }
         let uname = rustix::system::uname();
         Self {
             user,
-            host: printable(&uname.nodename().to_string_lossy()),
+            host: readable::line(&uname.nodename().to_string_lossy(), NAME_CHARACTERS),
             pid: std::process::id(),
             command: command.to_owned(),
         }
@@ -39,8 +43,4 @@ impl Actor {
     pub fn running(&self, command: &str) -> Self {
         Self { command: command.to_owned(), ..self.clone() }
     }
-}
-
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(64).collect()
 }

@@ -28,9 +28,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ("slots", &["rotation", "secret", "error", "exit", "durable", "crash", "aws"]),
     // `aws`: a target that is a secret in AWS.
     ("target", &["rotation", "secret", "error", "exit", "durable", "file_lock", "crash", "aws", "readable"]),
-    ("store", &["rotation", "secret", "error", "exit", "clock", "durable", "file_lock", "crash"]),
+    ("store", &["rotation", "secret", "error", "exit", "clock", "durable", "file_lock", "crash", "readable"]),
     // Running jobs and the records of what they hold.
-    ("lease", &["rotation", "secret", "error", "exit", "clock", "random", "store"]),
+    ("lease", &["rotation", "secret", "error", "exit", "clock", "random", "readable", "store"]),
     // What is known of keys before anything is asked; it names items of evidence and slots.
     ("config", &["rotation", "secret", "error", "exit", "duration", "readable"]),
     // The loopback provider is a program of its own: it shares no code with what it tests but leaves.
