@@ -375,10 +375,7 @@ impl Transition<'_> {
         };
         self.not_aside(fingerprint);
         self.state.dead.insert(fingerprint);
-        // Found dead by itself, it ends nothing that was begun with a key of the provider's making.
-        if let Some(unfinished) = self.state.intent.take().and_then(intents::left_of_making) {
-            self.state.left_over = Some(unfinished);
-        }
+        self.ends_no_making();
         Ok(self.state)
     }
 
@@ -429,8 +426,15 @@ impl Transition<'_> {
         let gone = revoked.credential.fingerprint;
         self.not_aside(gone);
         self.state.dead.insert(gone);
-        self.state.intent = None;
+        self.ends_no_making();
         Ok(self.state)
+    }
+
+    /// Found dead by itself, a credential ends nothing that was begun with a key of the provider's making.
+    fn ends_no_making(&mut self) {
+        if let Some(unfinished) = self.state.intent.take().and_then(intents::left_of_making) {
+            self.state.left_over = Some(unfinished);
+        }
     }
 
     fn emergency_ended(mut self) -> Result<KeyState, Illegal> {

@@ -76,6 +76,17 @@ fn adopted() -> Story {
     live(&[true], Vec::new())
 }
 
+/// Rotated once.
+fn revoked() -> Story {
+    let mut story = adopted();
+    for command in [STAGE, Command::Promote] {
+        assert_eq!(story.run(&command, &mut Dice::default()), End::Done);
+    }
+    story.world.pass(3700);
+    assert_eq!(story.run(&Command::Finish { accept_targets: false }, &mut Dice::default()), End::Done);
+    story
+}
+
 fn staged_number(story: &Story) -> usize {
     let Phase::SecondaryStaged { staged, .. } = &story.state.as_ref().unwrap().phase else {
         panic!("nothing is staged: {:#?}", story.state)
@@ -191,6 +202,18 @@ fn an_emergency_about_a_credential_that_is_dead_already_forgets_no_key_that_was_
 }
 
 #[test]
+fn a_purge_of_a_key_that_is_gone_already_forgets_no_key_that_was_being_made() {
+    for crash_after in 0..9 {
+        let mut story = revoked();
+        story.world.keys[0].is = KeyIs::Archived;
+        let mut dice = Dice { throws: Vec::new(), crash_after: Some(crash_after) };
+        story.run(&STAGE, &mut dice);
+        story.run(&Command::Purge, &mut Dice::default());
+        assert_eq!(forgotten(&story), Vec::<usize>::new(), "after {crash_after}: {:#?}", story.state);
+    }
+}
+
+#[test]
 fn a_key_whose_making_was_not_answered_is_found_and_another_is_made() {
     let mut story = adopted();
     // The keys are listed, and then the answer to the making is lost though a key was made.
@@ -234,12 +257,7 @@ fn a_key_of_somebody_elses_is_not_swept() {
 
 #[test]
 fn the_one_revoked_last_time_makes_room_only_when_it_cannot_be_brought_back_any_more() {
-    let mut story = adopted();
-    for command in [STAGE, Command::Promote] {
-        assert_eq!(story.run(&command, &mut Dice::default()), End::Done);
-    }
-    story.world.pass(3700);
-    assert_eq!(story.run(&Command::Finish { accept_targets: false }, &mut Dice::default()), End::Done);
+    let mut story = revoked();
     let end = story.run(&STAGE, &mut Dice::default());
     assert!(matches!(end, End::Refused(Refusal::NoRoom { .. })), "{end:?}");
     story.world.pass(86_401);
