@@ -195,9 +195,13 @@ async fn store(
     let code = if drive.ports.slots.placed_by_person() { ExitCode::Person } else { ExitCode::State };
     let placement = match write_slot(drive, slot, accepted.value(), purpose).await? {
         Ok(placement) => placement,
-        Err(NotWritten { error, may_have_landed }) => {
+        Err(NotWritten { error, held }) => {
+            let may_have_landed = held.is_none_or(|held| held == Some(credential.fingerprint));
+            // An earlier write, which this one was to take the place of, may have landed.
+            let beside = drive.state().and_then(|state| state.phase.staged().or(state.phase.retiring()));
+            let is_lost = beside.is_some_and(|beside| held != Some(Some(beside.fingerprint)));
             // Of a key that the provider made, the intent alone knows that it exists.
-            let goes_on = may_have_landed || error.is_unfinished || credential.never_served;
+            let goes_on = may_have_landed || is_lost || error.is_unfinished || credential.never_served;
             if drive.state().is_some() && !goes_on {
                 drive.record(&Event::IntentDropped { reason: error.to_string() })?;
             }
@@ -216,8 +220,8 @@ async fn store(
 /// Why a slot was not seen to be written.
 struct NotWritten {
     error: SlotError,
-    /// The value is there all the same, or nobody can look.
-    may_have_landed: bool,
+    /// What is there now; `None` where nobody can look.
+    held: Option<Option<Fingerprint>>,
 }
 
 /// Looks, makes sure that nobody has overtaken this run, and writes over what it saw: whoever overtakes it later changes
@@ -232,7 +236,7 @@ async fn write_slot(
     loop {
         let over = match drive.ports.slots.look(slot).await {
             Ok(over) => over,
-            Err(error) => return Ok(Err(NotWritten { error, may_have_landed: true })),
+            Err(error) => return Ok(Err(NotWritten { error, held: None })),
         };
         let hold = hold_for_slots(drive)?;
         let written = drive.ports.slots.write(slot, value, purpose, &over).await;
@@ -243,13 +247,12 @@ async fn write_slot(
         };
         tries -= 1;
         // A write that failed may have landed all the same, and is not repeated.
-        let may_have_landed = match drive.ports.slots.read(slot).await {
-            Ok(held) => held.is_some_and(|held| held.fingerprint() == value.fingerprint()),
-            Err(_) => true,
-        };
+        let held = drive.ports.slots.read(slot).await.ok();
+        let held = held.map(|held| held.map(|held| held.fingerprint()));
+        let may_have_landed = held.is_none_or(|held| held == Some(value.fingerprint()));
         let is_changed = drive.ports.slots.look(slot).await.is_ok_and(|now| now != over);
         if may_have_landed || !is_changed || tries == 0 {
-            return Ok(Err(NotWritten { error, may_have_landed }));
+            return Ok(Err(NotWritten { error, held }));
         }
     }
 }
