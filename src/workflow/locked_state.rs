@@ -181,7 +181,8 @@ impl<'lock> LockedState<'lock> {
             Ok(Some(_)) if self.is_noted_over(ports) => Err(conflict(ports).because(NOTED_OVER)),
             Ok(Some(hold)) => Ok(Some(hold)),
             Ok(None) => Err(self.overtaken(ports)),
-            Err(_) if self.tolerant && self.is_replaced(ports) => Err(self.overtaken(ports)),
+            // Without a lock, what can be seen must do.
+            Err(_) if self.is_replaced(ports) => Err(self.overtaken(ports)),
             Err(error) if self.tolerant => {
                 self.problem(ports, format!("other commands could not be kept away: {error}"));
                 Ok(None)
