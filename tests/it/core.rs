@@ -4,6 +4,7 @@
 mod evidence;
 mod grace;
 mod histories;
+mod invariants;
 mod minting;
 pub mod plan_table;
 mod refusals;

@@ -68,6 +68,28 @@ fn the_window_is_the_grace_where_that_is_longer_and_the_floor_where_it_is_not() 
 }
 
 #[test]
+fn a_job_as_long_as_the_configured_one_is_no_longer_one() {
+    assert!(GRACE.window(opened(), 2700).floor_reason.starts_with("longest_job 2700 s"));
+    assert!(GRACE.window(opened(), 2701).floor_reason.starts_with("longest job seen 2701 s"));
+}
+
+#[test]
+fn from_the_first_use_a_window_runs_as_long_as_the_one_that_had_opened() {
+    let used = at(START + 1200).wall;
+    let found = GRACE.window_from_use(&window(), used, 0);
+    assert_eq!(found.opened_at, at(START + 1200));
+    assert_eq!((found.length_seconds, found.not_before), (3600, at(START + 1200 + 3600).wall));
+    let longer = Window { length_seconds: 9000, ..window() };
+    let found = GRACE.window_from_use(&longer, used, 0);
+    assert_eq!((found.length_seconds, found.not_before), (9000, at(START + 1200 + 9000).wall));
+    let grown = GRACE.window_from_use(&window(), used, 9000);
+    assert_eq!((grown.length_seconds, grown.not_before), (9660, at(START + 1200 + 9660).wall));
+    // A use before the window opened, by a clock that lags, does not make it end earlier.
+    let early = GRACE.window_from_use(&window(), at(START - 5).wall, 0);
+    assert_eq!((early.opened_at, early.not_before), (opened(), window().not_before));
+}
+
+#[test]
 fn a_window_shorter_than_its_floor_or_than_a_job_that_was_seen_is_refused() {
     let mut state = promoted(Direction::Forward, &Propagation::Confirmed);
     let short = Window { length_seconds: 3000, ..window() };
