@@ -7,6 +7,7 @@ mod histories;
 mod invariants;
 mod minting;
 pub mod plan_table;
+mod questions;
 mod refusals;
 mod regressions;
 mod run;
