@@ -63,7 +63,7 @@ pub fn measure(labs: &Labs, effort: &Effort) -> Row {
 /// What the program does: encoding, lock, comparison and durable replacement.
 fn commit(store: &JsonFileStore, key: &str, version: &Version, record: &Record) -> Version {
     let bytes = format::encode(record).expect("a record's bytes");
-    match store.compare_and_swap(key, Some(version), &bytes) {
+    match store.compare_and_swap(key, Some(version), &bytes, &|| true) {
         Swap::Committed(version) => version,
         other => panic!("not committed: {other:?}"),
     }
