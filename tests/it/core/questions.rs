@@ -1,11 +1,14 @@
-//! What a state answers when it is asked of a credential or a key: each answer that decides whether something is ended.
+//! What a state and a policy answer when they are asked of a credential or a key: each answer that decides whether
+//! something is ended.
 
 use rotate::rotation::credential::{Credential, ProviderKeyId};
 use rotate::rotation::phase::{Direction, Propagation};
+use rotate::rotation::plan::{HeldElsewhere, Policy};
 
+use super::plan_table::policy;
 use super::sample::{
-    credential, delete, grace, idle, intent, outage, promoted, reactivate, revoke, revoked, staged, sweep,
-    with_emergency, with_intent,
+    at, credential, delete, grace, idle, intent, opened, outage, promoted, reactivate, revoke, revoked,
+    staged, sweep, window, with_emergency, with_intent,
 };
 
 fn id(name: &str) -> ProviderKeyId {
@@ -94,4 +97,25 @@ fn a_credential_is_known_wherever_it_is_remembered() {
     }
     assert!(!state.knows(&id("fourth")));
     assert_eq!(state.credential(credential("fourth").fingerprint), None);
+}
+
+#[test]
+fn a_credential_is_held_by_another_key_until_its_consumers_there_have_left() {
+    let held = |leaving| HeldElsewhere {
+        fingerprint: credential("old").fingerprint,
+        key: "other".to_owned(),
+        leaving,
+    };
+    let mut policy = policy();
+    let holder = |policy: &Policy, name: &str, second| {
+        policy.holder(credential(name).fingerprint, &at(second)).map(str::to_owned)
+    };
+    let start = opened().wall.as_second();
+    assert_eq!(holder(&policy, "old", start), None);
+    policy.held_elsewhere = vec![held(None)];
+    assert_eq!(holder(&policy, "old", start), Some("other".to_owned()));
+    assert_eq!(holder(&policy, "new", start), None);
+    policy.held_elsewhere = vec![held(Some(window()))];
+    assert_eq!(holder(&policy, "old", start + 3599), Some("other".to_owned()));
+    assert_eq!(holder(&policy, "old", start + 3600), None);
 }
