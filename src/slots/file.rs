@@ -194,7 +194,7 @@ impl FileSlots {
             ReplaceError::NotDurable { path, source } => SlotError {
                 message: format!("wrote slot file {}, but it may not survive a power cut", path.display()),
                 remedy: "look at the disk's health (dmesg), then run the same command again".to_owned(),
-                is_unfinished: false,
+                is_unfinished: true,
                 source: Some(source),
             },
         })

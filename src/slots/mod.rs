@@ -102,7 +102,7 @@ pub enum Purpose<'a> {
 pub struct SlotError {
     pub message: String,
     pub remedy: String,
-    /// Something was done, and the same call goes on from there.
+    /// Something was done, or may have been, and the same call goes on from there.
     pub is_unfinished: bool,
     #[source]
     pub source: Option<std::io::Error>,

@@ -35,13 +35,13 @@ pub(super) async fn perform(drive: &mut Drive<'_, '_>, effect: Effect) -> Result
         Effect::Mint { .. } => mint(drive, is_resumed).await,
         Effect::Sweep { ids } => sweep(drive, ids).await,
         Effect::StoreAdopted { slot, credential } => {
-            let placement = store(drive, slot, &credential, Purpose::Adopted).await?;
+            let placement = store(drive, slot, &credential, Purpose::Adopted, is_resumed).await?;
             let at = drive.now().wall;
             drive.record(&Event::Adopted { credential, slot, at, placement })
         }
         Effect::StoreStaged { slot, credential, rotation } => {
             let purpose = Purpose::Staged { rotation_id: &rotation.id };
-            let placement = store(drive, slot, &credential, purpose).await?;
+            let placement = store(drive, slot, &credential, purpose, is_resumed).await?;
             drive.record(&Event::Staged { slot, credential, rotation, placement })
         }
         Effect::WriteTargets { targets, fingerprint } => targets::write(drive, &targets, fingerprint).await,
@@ -186,6 +186,7 @@ async fn store(
     slot: SlotName,
     credential: &Credential,
     purpose: Purpose<'_>,
+    is_resumed: bool,
 ) -> Result<Option<Placement>, Failure> {
     let accepted = drive
         .materials
@@ -196,12 +197,15 @@ async fn store(
     let placement = match write_slot(drive, slot, accepted.value(), purpose).await? {
         Ok(placement) => placement,
         Err(NotWritten { error, held }) => {
-            let may_have_landed = held.is_none_or(|held| held == Some(credential.fingerprint));
-            // An earlier write, which this one was to take the place of, may have landed.
             let beside = drive.state().and_then(|state| state.phase.staged().or(state.phase.retiring()));
-            let is_lost = beside.is_some_and(|beside| held != Some(Some(beside.fingerprint)));
+            let is_as_recorded = match held {
+                Some(held) => beside.is_none_or(|beside| held == Some(beside.fingerprint)),
+                // An earlier write, of the same or of what this one was to take the place of, may have landed.
+                None => !is_resumed,
+            };
+            let has_landed = held == Some(Some(credential.fingerprint));
             // Of a key that the provider made, the intent alone knows that it exists.
-            let goes_on = may_have_landed || is_lost || error.is_unfinished || credential.never_served;
+            let goes_on = error.is_unfinished || has_landed || !is_as_recorded || credential.never_served;
             if drive.state().is_some() && !goes_on {
                 drive.record(&Event::IntentDropped { reason: error.to_string() })?;
             }
@@ -249,7 +253,8 @@ async fn write_slot(
         // A write that failed may have landed all the same, and is not repeated.
         let held = drive.ports.slots.read(slot).await.ok();
         let held = held.map(|held| held.map(|held| held.fingerprint()));
-        let may_have_landed = held.is_none_or(|held| held == Some(value.fingerprint()));
+        let may_have_landed =
+            error.is_unfinished || held.is_none_or(|held| held == Some(value.fingerprint()));
         let is_changed = drive.ports.slots.look(slot).await.is_ok_and(|now| now != over);
         if may_have_landed || !is_changed || tries == 0 {
             return Ok(Err(NotWritten { error, held }));

@@ -73,7 +73,7 @@ impl Slots for SimulatedSlots {
         }
         self.operator.leave("slots.write");
         match luck {
-            Some(_) => Err(error("the slot cannot be written", false)),
+            Some(luck) => Err(error("the slot cannot be written", luck == Fault::SlotWriteLandedButFailed)),
             None => Ok(None),
         }
     }
