@@ -177,18 +177,22 @@ impl<'lock> LockedState<'lock> {
     /// # Errors
     /// Exit 4 where the state has changed. In an emergency a failing disk is passed over (`None`).
     pub(super) fn hold(&mut self, ports: &Ports) -> Result<Option<Hold>, Failure> {
-        match ports.store.hold(&ports.settings.key, self.version.as_ref()) {
+        match self.hold_of_newest(ports) {
             Ok(Some(_)) if self.is_noted_over(ports) => Err(conflict(ports).because(NOTED_OVER)),
             Ok(Some(hold)) => Ok(Some(hold)),
             Ok(None) => Err(self.overtaken(ports)),
-            // Without a lock, what can be seen must do.
-            Err(_) if self.is_replaced(ports) => Err(self.overtaken(ports)),
             Err(error) if self.tolerant => {
                 self.problem(ports, format!("other commands could not be kept away: {error}"));
                 Ok(None)
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// `None` where somebody has changed the state; where the lock fails, what can be seen must do.
+    fn hold_of_newest(&self, ports: &Ports) -> Result<Option<Hold>, StoreError> {
+        let hold = ports.store.hold(&ports.settings.key, self.version.as_ref());
+        if hold.is_err() && self.is_replaced(ports) { Ok(None) } else { hold }
     }
 
     fn is_replaced(&self, ports: &Ports) -> bool {
@@ -206,11 +210,7 @@ impl<'lock> LockedState<'lock> {
 
     /// Whether somebody has changed the state since the last commit here, as far as the disk tells.
     pub(super) fn is_overtaken(&self, ports: &Ports) -> bool {
-        match ports.store.hold(&ports.settings.key, self.version.as_ref()) {
-            Ok(hold) => hold.is_none(),
-            // Without a lock, what can be seen must do.
-            Err(_) => self.is_replaced(ports),
-        }
+        matches!(self.hold_of_newest(ports), Ok(None))
     }
 
     /// The state as it is on disk by now, from which this run speaks from now on; `None` where it cannot be read.
