@@ -251,8 +251,8 @@ async fn write_slot(
         };
         tries -= 1;
         // A write that failed may have landed all the same, and is not repeated.
-        let held = drive.ports.slots.read(slot).await.ok();
-        let held = held.map(|held| held.map(|held| held.fingerprint()));
+        let read = drive.ports.slots.read(slot).await;
+        let held = read.ok().map(|value| value.map(|value| value.fingerprint()));
         let may_have_landed =
             error.is_unfinished || held.is_none_or(|held| held == Some(value.fingerprint()));
         let is_changed = drive.ports.slots.look(slot).await.is_ok_and(|now| now != over);

@@ -106,6 +106,7 @@ fn take(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint, settled: Settled) {
 }
 
 async fn await_rejection(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint, limit: Duration, what: &str) {
+    drive.facts.waited_for.insert(fingerprint);
     let value = match drive.materials.get(fingerprint, drive.locked.state(), &*drive.ports.slots).await {
         Ok(value) => value,
         Err(reason) => return not_at_hand(drive, fingerprint, reason),
@@ -125,7 +126,6 @@ async fn await_rejection(drive: &mut Drive<'_, '_>, fingerprint: Fingerprint, li
         drive.facts.lag_seconds.insert(fingerprint, awaited.lag_seconds);
     }
     take(drive, fingerprint, awaited.settled);
-    drive.facts.waited_for.insert(fingerprint);
 }
 
 /// Tells a person which key to disable, and where.

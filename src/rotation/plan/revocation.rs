@@ -77,10 +77,7 @@ impl Revocation<'_> {
     /// Somebody else has ended it, and the provider lags: it is waited for, and not asked for twice.
     fn still_accepted(&self) -> Result<Step, Step> {
         let fingerprint = self.victim.fingerprint;
-        if self.view.facts.waited_for.contains(&fingerprint) {
-            return Err(Step::Refused(Refusal::StillAccepted { fingerprint }));
-        }
-        Err(Step::Observe(Question::AwaitRejection(fingerprint)))
+        Err(self.wait_once(Question::AwaitRejection(fingerprint), Refusal::StillAccepted { fingerprint }))
     }
 
     /// It is refused, and nothing was sent from here: somebody else has ended it. But where the provider's record calls it
@@ -296,9 +293,12 @@ impl Revocation<'_> {
 
     fn leave_to_person(&self) -> Result<Step, Step> {
         let fingerprint = self.victim.fingerprint;
-        if self.view.facts.waited_for.contains(&fingerprint) {
-            return Err(Step::Refused(Refusal::PersonMustRevoke { fingerprint }));
-        }
-        Err(Step::Observe(Question::AwaitPerson(fingerprint)))
+        Err(self.wait_once(Question::AwaitPerson(fingerprint), Refusal::PersonMustRevoke { fingerprint }))
+    }
+
+    /// The victim's end is waited for once in a run.
+    fn wait_once(&self, question: Question, refusal: Refusal) -> Step {
+        let has_waited = self.view.facts.waited_for.contains(&self.victim.fingerprint);
+        if has_waited { Step::Refused(refusal) } else { Step::Observe(question) }
     }
 }
