@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
-use crate::readable;
-
-const HOST_CHARACTERS: usize = 64;
+use crate::store::actor;
 
 /// A machine, a boot of it, and the namespaces in which process ids and start times are counted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,9 +21,8 @@ pub struct Place {
 impl Place {
     /// Where this process is.
     pub fn here() -> Self {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         Self {
-            host: readable::line(&host, HOST_CHARACTERS),
+            host: actor::host(),
             machine_id: machine_id(),
             boot_id: clock::boot_id(),
             namespaces: namespaces(),

@@ -30,17 +30,16 @@ impl Actor {
         if let Ok(invoker) = std::env::var("SUDO_USER") {
             user.push_str(&format!(" via sudo by {}", readable::line(&invoker, NAME_CHARACTERS)));
         }
-        let uname = rustix::system::uname();
-        Self {
-            user,
-            host: readable::line(&uname.nodename().to_string_lossy(), NAME_CHARACTERS),
-            pid: std::process::id(),
-            command: command.to_owned(),
-        }
+        Self { user, host: host(), pid: std::process::id(), command: command.to_owned() }
     }
 
     /// The same process with another command.
     pub fn running(&self, command: &str) -> Self {
         Self { command: command.to_owned(), ..self.clone() }
     }
+}
+
+/// This machine's name (uname(2)), fit for a message.
+pub fn host() -> String {
+    readable::line(&rustix::system::uname().nodename().to_string_lossy(), NAME_CHARACTERS)
 }
