@@ -7,7 +7,7 @@ use rotate::rotation::transition::{Illegal, apply};
 
 use super::sample::{
     at, credential, emergency, grace, idle, intent, opened, outage, over, promoted, revoke, rotation, staged,
-    store, targets, window, with_emergency, with_intent,
+    store, targets, window, with_dead, with_emergency, with_intent,
 };
 
 #[track_caller]
@@ -23,11 +23,6 @@ fn passes(state: &KeyState, event: &Event) {
     if let Err(refused) = apply(Some(state), event) {
         panic!("refused: {refused}");
     }
-}
-
-fn with_dead(name: &str, mut state: KeyState) -> KeyState {
-    state.dead.insert(credential(name).fingerprint);
-    state
 }
 
 fn stages(name: &str) -> Event {

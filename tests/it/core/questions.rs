@@ -8,7 +8,7 @@ use rotate::rotation::plan::{HeldElsewhere, Policy};
 use super::plan_table::policy;
 use super::sample::{
     at, credential, delete, grace, idle, intent, opened, outage, promoted, reactivate, revoke, revoked,
-    staged, sweep, window, with_emergency, with_intent,
+    staged, sweep, window, with_dead, with_emergency, with_intent,
 };
 
 fn id(name: &str) -> ProviderKeyId {
@@ -73,9 +73,7 @@ fn both_credentials_are_valid_only_while_nothing_speaks_against_either() {
     assert!(!with_intent(revoke("old"), grace()).both_valid());
     assert!(!with_emergency(&["old"], false, grace()).both_valid());
     assert!(with_emergency(&["third"], false, grace()).both_valid());
-    let mut dead = grace();
-    dead.dead.insert(credential("old").fingerprint);
-    assert!(!dead.both_valid());
+    assert!(!with_dead("old", grace()).both_valid());
 }
 
 #[test]

@@ -57,31 +57,23 @@ fn on_record(facts: &mut Facts, name: &str, status: KeyStatus) {
     facts.key_statuses.insert(credential(name).fingerprint, Some(status));
 }
 
+/// What the provider's own list calls the key.
+fn listed_as(facts: &mut Facts, name: &str, status: KeyStatus) {
+    if let Some(Identity::Proven(key)) = facts.identities.get_mut(&credential(name).fingerprint) {
+        key.status = status;
+    }
+}
+
 /// The provider accepts it, and its list calls it active.
 fn revived(facts: &mut Facts, name: &str) {
     see(facts, name, Verdict::Accepted);
-    if let Some(Identity::Proven(key)) = facts.identities.get_mut(&credential(name).fingerprint) {
-        key.status = KeyStatus::Active;
-    }
+    listed_as(facts, name, KeyStatus::Active);
 }
 
 /// Its value is in no slot any more.
 fn is_gone(facts: &mut Facts, name: &str) {
     see(facts, name, Verdict::Unknown);
     facts.missing_values.insert(credential(name).fingerprint, "?".to_owned());
-}
-
-/// The old one was revoked by order before.
-fn ended(mut state: KeyState) -> KeyState {
-    state.dead.insert(credential("old").fingerprint);
-    state
-}
-
-/// The provider's own list calls the key disabled.
-fn is_ended(facts: &mut Facts, name: &str) {
-    if let Some(Identity::Proven(key)) = facts.identities.get_mut(&credential(name).fingerprint) {
-        key.status = KeyStatus::Inactive;
-    }
 }
 
 fn another_id(facts: &mut Facts, name: &str) {
@@ -177,6 +169,7 @@ fn unknown() -> LeaseStanding {
 fn cases() -> Vec<Case> {
     let forward = || promoted(Direction::Forward, &Propagation::Pending);
     let back = || promoted(Direction::Back, &Propagation::Pending);
+    let ended = || sample::with_dead("old", grace());
     let leaked = || sample::with_emergency(&["old"], false, staged());
     let begun = || with_intent(revoke("old"), grace());
     // An hour after the window was opened.
@@ -279,15 +272,15 @@ fn cases() -> Vec<Case> {
         case(grace(), "finish", "cannot revoke", |_, p| p.capabilities.revoke = false, "ask AwaitPerson"),
         case(grace(), "finish", "person did not", |f, p| { p.capabilities.revoke = false; f.waited_for.insert(credential("old").fingerprint); }, "-PersonMustRevoke"),
         case(grace(), "finish", "provider refused", |f, _| { f.refused.insert(credential("old").fingerprint, "?".into()); }, "-ProviderRefused"),
-        case(grace(), "finish", "ended, and the provider lags", |f, _| is_ended(f, "old"), "ask AwaitRejection"),
-        case(grace(), "finish", "ended, and accepted for long", |f, _| { is_ended(f, "old"); f.waited_for.insert(credential("old").fingerprint); }, "-StillAccepted"),
-        case(ended(grace()), "finish", "by order, refused", |f, _| { see(f, "old", Verdict::Rejected); on_record(f, "old", KeyStatus::Active); }, "+revoked"),
-        case(ended(grace()), "finish", "by order, brought back", |f, _| { revived(f, "old"); on_record(f, "old", KeyStatus::Active); }, "revoke"),
-        case(ended(grace()), "finish", "by order, and the provider lags", |f, _| revived(f, "old"), "+revoked"),
-        case(ended(grace()), "finish", "by order, no verdict", |f, _| see(f, "old", Verdict::Unknown), "-Unreachable"),
-        case(ended(grace()), "finish", "by order, value gone", |f, _| { is_gone(f, "old"); on_record(f, "old", KeyStatus::Inactive); }, "+revoked"),
-        case(ended(grace()), "finish", "by order, value gone, no record", |f, p| { is_gone(f, "old"); p.capabilities.revoke = false; }, "+revoked"),
-        case(ended(grace()), "finish", "by order, accepted, no record", |f, p| { revived(f, "old"); p.capabilities.revoke = false; }, "ask AwaitPerson"),
+        case(grace(), "finish", "ended, and the provider lags", |f, _| listed_as(f, "old", KeyStatus::Inactive), "ask AwaitRejection"),
+        case(grace(), "finish", "ended, and accepted for long", |f, _| { listed_as(f, "old", KeyStatus::Inactive); f.waited_for.insert(credential("old").fingerprint); }, "-StillAccepted"),
+        case(ended(), "finish", "by order, refused", |f, _| { see(f, "old", Verdict::Rejected); on_record(f, "old", KeyStatus::Active); }, "+revoked"),
+        case(ended(), "finish", "by order, brought back", |f, _| { revived(f, "old"); on_record(f, "old", KeyStatus::Active); }, "revoke"),
+        case(ended(), "finish", "by order, and the provider lags", |f, _| revived(f, "old"), "+revoked"),
+        case(ended(), "finish", "by order, no verdict", |f, _| see(f, "old", Verdict::Unknown), "-Unreachable"),
+        case(ended(), "finish", "by order, value gone", |f, _| { is_gone(f, "old"); on_record(f, "old", KeyStatus::Inactive); }, "+revoked"),
+        case(ended(), "finish", "by order, value gone, no record", |f, p| { is_gone(f, "old"); p.capabilities.revoke = false; }, "+revoked"),
+        case(ended(), "finish", "by order, accepted, no record", |f, p| { revived(f, "old"); p.capabilities.revoke = false; }, "ask AwaitPerson"),
         case(begun(), "finish", "active died meanwhile", |f, _| see(f, "new", Verdict::Rejected), "reactivate"),
         case(begun(), "finish", "active unknown", |f, _| see(f, "new", Verdict::Unknown), "-Unreachable"),
         case(begun(), "finish", "confirmed, still accepted", |f, _| { f.confirmed_calls.insert(credential("old").fingerprint); }, "reactivate"),

@@ -144,15 +144,12 @@ pub fn grace() -> KeyState {
 
 /// After a rotation from `old` to `new`.
 pub fn revoked() -> KeyState {
-    let mut state = revoked_as("new", "old");
-    state.dead.insert(credential("old").fingerprint);
-    state
+    with_dead("old", revoked_as("new", "old"))
 }
 
 /// After the only credential was revoked by order.
 pub fn outage() -> KeyState {
-    let mut state = revoked_as("old", "old");
-    state.dead.insert(credential("old").fingerprint);
+    let mut state = with_dead("old", revoked_as("old", "old"));
     state.outage = true;
     state
 }
@@ -172,6 +169,12 @@ fn revoked_as(active: &str, revoked: &str) -> KeyState {
 
 pub fn with_intent(effect: Effect, mut state: KeyState) -> KeyState {
     state.intent = Some(intent(effect));
+    state
+}
+
+/// With a credential that was revoked by order before.
+pub fn with_dead(name: &str, mut state: KeyState) -> KeyState {
+    state.dead.insert(credential(name).fingerprint);
     state
 }
 
