@@ -46,6 +46,15 @@ fn the_first_write_needs_that_nothing_is_there() {
 }
 
 #[test]
+fn what_is_not_wanted_at_the_last_moment_is_not_written() {
+    let directory = directory();
+    let store = store(directory.path());
+    let first = committed(store.compare_and_swap("prod", None, b"one", &|| true));
+    assert!(matches!(store.compare_and_swap("prod", Some(&first), b"two", &|| false), Swap::Conflict));
+    assert_eq!(store.load("prod").unwrap().unwrap().bytes, b"one");
+}
+
+#[test]
 fn only_who_read_the_newest_may_write() {
     let directory = directory();
     let store = store(directory.path());
