@@ -1,5 +1,6 @@
 //! Killed at any moment: consumers stay served, `status` says how to go on, and going on converges.
 
+mod lost_entry;
 mod lost_outcome;
 pub mod recovery;
 pub mod scenario;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rotate::store::actor::Actor;
-use rotate::store::journal::{Draft, Head, Verification};
+use rotate::store::journal::{Draft, Head, Tail, Verification};
 use rotate::store::{Journal as _, JournalFile, StoreError};
 use serde_json::json;
 use tempfile::TempDir;
@@ -51,6 +51,7 @@ fn what_is_appended_is_read_back_and_verified() {
     assert_eq!(found, intact);
     let entries = journal.entries().unwrap();
     assert_eq!(entries.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    assert!(entries.iter().all(|entry| entry.dropped_bytes.is_none()));
     assert_eq!(entries[2].event, "event-2");
     assert_eq!(entries[2].data["text"], "with \"hash\":\" and \n in it");
     assert!(entries.windows(2).all(|pair| pair[0].previous != pair[1].previous));
@@ -109,9 +110,19 @@ fn an_entry_that_was_taken_out_shows() {
             .map(|(_, line)| format!("{line}\n"))
             .collect();
         write(&journal, kept);
-        assert!(!problems(&journal, head.as_ref()).is_empty(), "entry {} is missing", missing + 1);
-        assert!(!problems(&journal, None).is_empty(), "also without the state file's memory");
+        let gap = (missing as u64 + 1, format!("entry {} is missing before it", missing + 1));
+        assert_eq!(problems(&journal, head.as_ref()), [gap.clone()]);
+        assert_eq!(problems(&journal, None), [gap], "also without the state file's memory");
     }
+}
+
+#[test]
+fn all_that_is_missing_in_one_place_is_told_at_once() {
+    let (_directory, journal, head) = journal(5);
+    let lines: Vec<_> = text(&journal).lines().map(str::to_owned).collect();
+    write(&journal, format!("{}\n{}\n", lines[0], lines[4]));
+    let gap = (2, "entries 2 to 4 are missing before it".to_owned());
+    assert_eq!(problems(&journal, head.as_ref()), [gap]);
 }
 
 #[test]
@@ -121,7 +132,12 @@ fn entries_that_changed_places_show() {
     let mut lines: Vec<_> = text.lines().collect();
     lines.swap(1, 2);
     write(&journal, format!("{}\n", lines.join("\n")));
-    assert!(!problems(&journal, head.as_ref()).is_empty());
+    let expected = [
+        (2, "entry 2 is missing before it"),
+        (3, "is entry 2, expected 4"),
+        (4, "entry 3 is missing before it"),
+    ];
+    assert_eq!(problems(&journal, head.as_ref()), expected.map(|(line, what)| (line, what.to_owned())));
 }
 
 #[test]
@@ -130,7 +146,7 @@ fn a_doubled_entry_and_another_keys_entry_show() {
     let whole = text(&journal);
     let last = whole.lines().last().unwrap();
     write(&journal, format!("{whole}{last}\n"));
-    assert!(!problems(&journal, head.as_ref()).is_empty());
+    assert_eq!(problems(&journal, head.as_ref()), [(3, "is entry 2, expected 3".to_owned())]);
     let other = JournalFile::new(directory.path(), "other");
     write(&other, &whole);
     assert!(problems(&other, None).iter().all(|(_, problem)| problem.contains("another key")));
@@ -178,6 +194,29 @@ fn a_cut_does_not_heal_when_the_journal_goes_on() {
         let found = journal.verify(Some(&next)).unwrap();
         assert!(!found.problems.is_empty(), "{kept} of 4 were left: {found:?}");
     }
+}
+
+#[test]
+fn the_next_entry_follows_what_is_written_though_the_state_remembers_another() {
+    let (_directory, journal, head) = journal(2);
+    let forged = Head { sequence: 2, hash: "0".repeat(64) };
+    let next = journal.append(draft("later"), Some(&forged)).unwrap();
+    assert_eq!(journal.entries().unwrap()[2].previous, head.unwrap().hash);
+    assert_eq!(problems(&journal, Some(&next)), []);
+    let absent = (3, "entry 2, which the state file remembers, is not in the journal".to_owned());
+    assert_eq!(problems(&journal, Some(&forged)), [absent]);
+}
+
+#[test]
+fn only_what_the_state_remembers_and_nothing_behind_it_is_known_to_be_durable() {
+    let newest = Head { sequence: 2, hash: "a".to_owned() };
+    let other = Head { sequence: 2, hash: "b".to_owned() };
+    let whole = Tail { head: Some(newest.clone()), whole_bytes: 10, torn_bytes: 0 };
+    assert!(whole.is_remembered(Some(&newest)));
+    assert!(!whole.is_remembered(Some(&other)));
+    assert!(!whole.is_remembered(None));
+    assert!(!Tail { torn_bytes: 1, ..whole.clone() }.is_remembered(Some(&newest)));
+    assert!(!Tail { head: None, ..whole }.is_remembered(None), "the file's name may not be durable");
 }
 
 #[test]

@@ -4,7 +4,6 @@ use rotate::store::journal::Head;
 use rotate::store::{Journal as _, JournalFile, StoreError};
 
 use super::journal::{draft, journal, problems, text, write};
-use crate::crash::scenario::{Bench, Scenario};
 
 /// As sectors read that have never reached the disk.
 fn without(bytes: &[u8], lost: std::ops::Range<usize>) -> Vec<u8> {
@@ -99,19 +98,4 @@ fn a_long_one_does_not_hide_the_entry_before_it() {
         assert!(matches!(journal.append(draft("after"), remembered), Err(StoreError::Damaged { .. })));
         assert_eq!(text(&journal), overgrown);
     }
-}
-
-/// The real executable: killed between journal and state, then the power goes.
-#[test]
-fn the_same_command_goes_on() {
-    let bench = Bench::prepared(&Scenario::new("promote prod", Bench::stage));
-    let killed = bench.run_until("promote prod", 2);
-    assert!(killed.stderr.trim_end().ends_with("between journal and state"), "{killed:#?}");
-    let journal = std::fs::read(bench.lab.path("state/journal/prod.jsonl")).unwrap();
-    let lost = without(&journal, journal.len() - 250..journal.len() - 150);
-    bench.lab.write_bytes("state/journal/prod.jsonl", &lost);
-    bench.lab.run("history --verify").expect(0).says(&["chain intact", "line 4: not a whole entry"]);
-    bench.run("promote prod").expect(0);
-    assert_eq!(bench.lab.phase("prod"), "GraceWindow");
-    assert_eq!(bench.lab.run("history --verify").expect(0).stdout, "prod: 7 entries, chain intact\n");
 }
