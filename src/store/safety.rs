@@ -134,7 +134,7 @@ fn is_symlink(path: &Path) -> bool {
 
 fn check_owner_and_mode(path: &Path, metadata: &Metadata, mend: &str) -> Result<(), StoreError> {
     let own = rustix::process::geteuid().as_raw();
-    if metadata.uid() != own && metadata.uid() != 0 && own != 0 {
+    if !is_trusted(metadata.uid(), own) {
         let reason = format!("it belongs to uid {}, and this process runs as uid {own}", metadata.uid());
         return Err(unsafe_path(path, &reason, "run `rotate` as the user who owns the state directory"));
     }
@@ -149,11 +149,15 @@ fn check_owner_and_mode(path: &Path, metadata: &Metadata, mend: &str) -> Result<
     Ok(())
 }
 
+/// Whether a process of the user `own` may rely on what belongs to `owner`: root sees and changes everything anyway.
+pub fn is_trusted(owner: u32, own: u32) -> bool {
+    owner == own || owner == 0 || own == 0
+}
+
 /// That locks hold on the directory's file system.
 ///
 /// # Errors
-/// [`StoreError::Unsafe`] for NFS, SMB and FUSE, whose locks depend on mount options, servers and
-/// clients that cannot be judged from here. Magic numbers: statfs(2).
+/// [`StoreError::Unsafe`] for a file system whose [locks are uncertain](uncertain_locks).
 #[cfg(target_os = "linux")]
 pub fn check_file_system(directory: &Path) -> Result<(), StoreError> {
     let kind = match rustix::fs::statfs(directory) {
@@ -161,12 +165,7 @@ pub fn check_file_system(directory: &Path) -> Result<(), StoreError> {
         Ok(statistics) => statistics.f_type as u32,
         Err(_) => return Ok(()),
     };
-    let name = match kind {
-        0x6969 => "NFS",
-        0x517b | 0xff53_4d42 | 0xfe53_4d42 => "SMB",
-        0x6573_5546 => "FUSE",
-        _ => return Ok(()),
-    };
+    let Some(name) = uncertain_locks(kind) else { return Ok(()) };
     Err(unsafe_path(
         directory,
         &format!("it is on a {name} file system, where locks may not hold"),
@@ -179,6 +178,17 @@ pub fn check_file_system(directory: &Path) -> Result<(), StoreError> {
 #[cfg(not(target_os = "linux"))]
 pub fn check_file_system(_directory: &Path) -> Result<(), StoreError> {
     Ok(())
+}
+
+/// The name of a file system whose locks depend on mount options, servers and clients that cannot be judged from here,
+/// by its magic number (statfs(2)).
+pub fn uncertain_locks(magic: u32) -> Option<&'static str> {
+    match magic {
+        0x6969 => Some("NFS"),
+        0x517b | 0xff53_4d42 | 0xfe53_4d42 => Some("SMB"),
+        0x6573_5546 => Some("FUSE"),
+        _ => None,
+    }
 }
 
 fn unsafe_path(path: &Path, reason: &str, remedy: impl Into<String>) -> StoreError {

@@ -163,13 +163,32 @@ fn a_file_in_the_directorys_place_is_refused() {
 }
 
 #[test]
+fn what_belongs_to_a_third_person_is_not_trusted() {
+    let (root, own, third) = (0, 1000, 1001);
+    assert!(safety::is_trusted(own, own) && safety::is_trusted(root, own) && safety::is_trusted(third, root));
+    assert!(!safety::is_trusted(third, own));
+}
+
+#[test]
+fn file_systems_of_other_machines_are_known_by_their_numbers() {
+    // As `stat --file-system --format=%t` prints them.
+    let kinds = [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x6573_5546];
+    assert_eq!(kinds.map(safety::uncertain_locks), ["NFS", "SMB", "SMB", "SMB", "FUSE"].map(Some));
+    let (ext4, tmpfs, btrfs) = (0xef53, 0x0102_1994, 0x9123_683e);
+    assert_eq!([ext4, tmpfs, btrfs].map(safety::uncertain_locks), [None; 3]);
+}
+
+#[test]
 fn what_is_not_there_is_not_there() {
     let (directory, state) = place();
     assert_eq!(JsonFileStore::open(&state).unwrap().load("other").unwrap(), None);
-    assert!(matches!(
-        JsonFileStore::open(&directory.path().join("missing")).and_then(|store| store.load("prod")),
-        Err(StoreError::Io { .. }) | Ok(None)
-    ));
+    let missing = JsonFileStore::open(&directory.path().join("missing")).unwrap();
+    assert_eq!(missing.load("prod").unwrap(), None);
+    missing.make_durable().unwrap();
+    assert!(!missing.directory().exists(), "looking makes nothing");
+    // What cannot be looked at may be there.
+    let below_a_file = state.join("prod.json/state");
+    assert!(matches!(JsonFileStore::open(&below_a_file), Err(StoreError::Io { .. })));
 }
 
 #[test]
