@@ -461,8 +461,6 @@ fn busy_elsewhere(state: &KeyState, goal: &Goal) -> Option<Refusal> {
         (Effect::Reactivate { .. }, _) => refuse("finish", "taking back a revocation was begun"),
         (Effect::Delete { .. }, Goal::Purge | Goal::Mint { .. }) => None,
         (Effect::Delete { .. }, _) => refuse("purge", "deleting the revoked credential was begun"),
-        (Effect::Mint { .. } | Effect::Sweep { .. }, Goal::Mint { .. } | Goal::Abort) => None,
-        (Effect::Mint { .. }, Goal::Stage { .. }) => None,
         (Effect::Sweep { .. }, Goal::Stage { .. }) => {
             refuse("abort", "deleting a key that nobody has was begun")
         }
@@ -475,7 +473,6 @@ fn busy_elsewhere(state: &KeyState, goal: &Goal) -> Option<Refusal> {
         {
             refuse("abort", "storing a key that the provider made was begun")
         }
-        (Effect::StoreStaged { .. }, Goal::Stage { .. } | Goal::Mint { .. } | Goal::Abort) => None,
         (Effect::StoreStaged { .. }, Goal::Undo) => refuse("stage", "storing a new candidate was begun"),
         (Effect::StoreStaged { .. }, Goal::Promote | Goal::Finish { .. } | Goal::Purge)
             if state.phase.staged().is_some() =>

@@ -3,7 +3,7 @@
 
 use rotate::rotation::credential::{Credential, ProviderKeyId};
 use rotate::rotation::phase::{Direction, Propagation};
-use rotate::rotation::plan::{HeldElsewhere, Policy};
+use rotate::rotation::plan::{Facts, HeldElsewhere, Policy};
 
 use super::plan_table::policy;
 use super::sample::{
@@ -95,6 +95,16 @@ fn a_credential_is_known_wherever_it_is_remembered() {
     }
     assert!(!state.knows(&id("fourth")));
     assert_eq!(state.credential(credential("fourth").fingerprint), None);
+}
+
+#[test]
+fn what_a_probe_said_is_told() {
+    let fingerprint = credential("old").fingerprint;
+    let mut facts = Facts::default();
+    assert_eq!(facts.probe_detail(fingerprint), "not probed yet");
+    facts.probe_details.insert(fingerprint, "503 from the provider".to_owned());
+    assert_eq!(facts.probe_detail(fingerprint), "503 from the provider");
+    assert_eq!(facts.probe_detail(credential("new").fingerprint), "not probed yet");
 }
 
 #[test]

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rotate::rotation::credential::{
-    Identity, KeyStatus, LastUse, LastUseSeen, ListedKey, ProviderKeyId, ReadBack, TargetId, UsageBucket,
-    Verdict,
+    Credential, Identity, KeyStatus, LastUse, LastUseSeen, ListedKey, ProviderKeyId, ReadBack, SlotName,
+    TargetId, UsageBucket, Verdict,
 };
+use rotate::rotation::effect::Effect;
 use rotate::rotation::evidence::Item;
 use rotate::rotation::grace::GraceFrom;
 use rotate::rotation::lease::{LeaseSeen, LeaseStanding};
@@ -55,6 +56,12 @@ fn reads(facts: &mut Facts, read: ReadBack) {
 
 fn on_record(facts: &mut Facts, name: &str, status: KeyStatus) {
     facts.key_statuses.insert(credential(name).fingerprint, Some(status));
+}
+
+/// Storing a key that the provider made, and that no consumer ever got.
+fn made(name: &str) -> Effect {
+    let credential = Credential { never_served: true, ..credential(name) };
+    Effect::StoreStaged { slot: SlotName::Secondary, credential, rotation: sample::rotation() }
 }
 
 /// What the provider's own list calls the key.
@@ -177,6 +184,7 @@ fn cases() -> Vec<Case> {
     let probed = || KeyState { retiring_probed_at: Some(over().wall), ..controlled() };
     let making = || with_intent(sample::mint(), idle());
     let sweeping = || with_intent(sample::sweep("third"), idle());
+    let storing_made = || with_intent(made("third"), idle());
     vec![
         case(idle(), "stage new", "rejected", |f, _| see(f, "new", Verdict::Rejected), "-Rejected"),
         case(idle(), "stage new", "no verdict", |f, _| see(f, "new", Verdict::Unknown), "-Unreachable"),
@@ -200,6 +208,11 @@ fn cases() -> Vec<Case> {
         case(making(), "mint", "an orphan that was used", |f, _| { list(f, &["old", "third"]); last_use(f, "s3", false); }, "-StrangeKey"),
         case(making(), "stage new", "an orphan that was used", |f, _| { list(f, &["old", "third"]); last_use(f, "s3", false); }, "-StrangeKey"),
         case(making(), "mint", "an orphan that was probed", |f, _| { list(f, &["old", "third"]); last_use(f, "sts", true); }, "sweep"),
+        case(storing_made(), "stage third", "the same key", |_, _| {}, "store_staged"),
+        case(storing_made(), "stage new", "another one, and nobody would have the key", |_, _| {}, ">abort"),
+        case(with_intent(sample::store("third"), idle()), "stage new", "another one", |_, _| {}, "store_staged"),
+        case(with_intent(sample::erase("new"), idle()), "promote", "nothing is staged", |_, _| {}, "-phase"),
+        case(with_intent(sample::erase("new"), staged()), "promote", "its value may be gone", |_, _| {}, ">abort"),
         case(sweeping(), "mint", "refused", |f, _| f.sweeping.refused = Some("?".into()), "-ProviderRefused"),
         case(sweeping(), "abort", "never answered", |f, _| f.sweeping.unknown = UnknownCalls { count: 3, detail: "?".into() }, "-AdminUnreachable"),
         case(grace(), "finish", "last use not asked", |f, p| { p.capabilities.last_used = true; f.last_uses.clear(); }, "ask LastUse"),
@@ -253,6 +266,11 @@ fn cases() -> Vec<Case> {
         case(grace(), "promote", "target drifted", |f, _| reads(f, ReadBack::Absent), "+drifted"),
         case(forward(), "abort", "old one rejected", |f, _| see(f, "old", Verdict::Rejected), "-Rejected"),
         case(forward(), "abort", "old one unknown", |f, _| see(f, "old", Verdict::Unknown), "-Unreachable"),
+        case(forward(), "abort", "record not asked", |f, _| f.key_statuses.clear(), "ask KeyStatus"),
+        case(forward(), "abort", "there is no record", |f, p| { f.key_statuses.clear(); p.capabilities.revoke = false; }, "+switched"),
+        case(forward(), "abort", "the record cannot be had", |f, _| { f.key_statuses.clear(); f.unknown_calls.insert(credential("old").fingerprint, UnknownCalls { count: 1, detail: "?".into() }); }, "+switched"),
+        case(forward(), "abort", "disabled, and the provider lags", |f, _| on_record(f, "old", KeyStatus::Inactive), "-Rejected"),
+        case(forward(), "abort", "gone, and the provider lags", |f, _| { f.key_statuses.insert(credential("old").fingerprint, None); }, "-Rejected"),
         case(back(), "abort", "old one died", |f, _| see(f, "old", Verdict::Rejected), "-Rejected"),
         case(grace(), "finish", "active rejected", |f, _| see(f, "new", Verdict::Rejected), "-ActiveRejected"),
         case(grace(), "finish", "active unknown", |f, _| see(f, "new", Verdict::Unknown), "-EvidenceMissing"),

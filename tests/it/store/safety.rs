@@ -186,7 +186,10 @@ fn what_is_not_there_is_not_there() {
     assert_eq!(missing.load("prod").unwrap(), None);
     missing.make_durable().unwrap();
     assert!(!missing.directory().exists(), "looking makes nothing");
-    // What cannot be looked at may be there.
+    // What cannot be looked at may be there, and may be lost.
+    let gone = JsonFileStore::open(&directory.path().join("gone/state")).unwrap();
+    std::fs::write(directory.path().join("gone"), "").unwrap();
+    assert!(matches!(gone.make_durable(), Err(StoreError::Io { .. })));
     let below_a_file = state.join("prod.json/state");
     assert!(matches!(JsonFileStore::open(&below_a_file), Err(StoreError::Io { .. })));
 }

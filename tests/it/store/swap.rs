@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Barrier;
 
 use rotate::durable::{self, ReplaceError};
+use rotate::file_lock;
 use rotate::store::json_file::JsonFileStore;
 use rotate::store::{StateStore, Swap, Version};
 
@@ -52,6 +53,20 @@ fn what_is_not_wanted_at_the_last_moment_is_not_written() {
     let first = committed(store.compare_and_swap("prod", None, b"one", &|| true));
     assert!(matches!(store.compare_and_swap("prod", Some(&first), b"two", &|| false), Swap::Conflict));
     assert_eq!(store.load("prod").unwrap().unwrap().bytes, b"one");
+}
+
+#[test]
+fn nobody_commits_while_one_holds_what_they_read() {
+    let directory = directory();
+    let store = store(directory.path());
+    let first = committed(store.compare_and_swap("prod", None, b"one", &|| true));
+    assert!(store.hold("prod", None).unwrap().is_none(), "somebody else has committed");
+    let hold = store.hold("prod", Some(&first)).unwrap().expect("it is the newest");
+    let commit = file_lock::try_lock(&std::fs::File::open(directory.path().join("prod.commit")).unwrap());
+    assert!(!commit.unwrap(), "a commit would have to wait");
+    drop(hold);
+    committed(store.compare_and_swap("prod", Some(&first), b"two", &|| true));
+    assert!(store.hold("prod", Some(&first)).unwrap().is_none());
 }
 
 #[test]
