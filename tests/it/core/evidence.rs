@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rotate::rotation::credential::{ReadBack, TargetId, Verdict};
 use rotate::rotation::evidence::{Evidence, Finding, Item, blocking, weigh};
 use rotate::rotation::phase::{Phase, Propagation};
-use rotate::rotation::plan::Facts;
+use rotate::rotation::plan::{Facts, Policy};
 
 use super::plan_table::{ideal, policy};
 use super::sample::{credential, grace, opened, over, settled, states};
@@ -128,6 +128,53 @@ fn a_target_that_cannot_be_read_counts_only_where_it_was_written_in_this_window(
         let row = table.iter().find(|row| row.item == Item::Targets).unwrap();
         assert_eq!(row.verdict, expected, "{propagation:?}: {}", row.detail);
     }
+}
+
+#[test]
+fn a_target_counts_only_where_it_was_written_in_this_window() {
+    let active = credential("new").fingerprint;
+    let mut facts = ideal(Some(&grace()));
+    facts.target_reads = Some(BTreeMap::from([(TargetId("app".to_owned()), ReadBack::Holds(active))]));
+    for (propagation, expected) in [
+        (
+            settled(&Propagation::Confirmed),
+            (Finding::Met, "1 of 1 read back just now with the active fingerprint"),
+        ),
+        (
+            settled(&Propagation::Pending),
+            (Finding::Unmet, "app was not written in this window; `promote` starts it anew"),
+        ),
+    ] {
+        let mut state = grace();
+        if let Phase::GraceWindow { propagation: found, .. } = &mut state.phase {
+            *found = propagation;
+        }
+        let table = weigh(&state, &facts, &policy(), &over()).unwrap();
+        assert_eq!((table[1].verdict, table[1].detail.as_str()), expected);
+    }
+}
+
+#[test]
+fn targets_that_give_nothing_back_are_named() {
+    let [app, cron] = ["app", "cron"].map(|name| TargetId(name.to_owned()));
+    let active = credential("new").fingerprint;
+    let told = |targets: &[&TargetId], reads: &[(&TargetId, ReadBack)]| {
+        let policy = Policy { targets: targets.iter().map(|target| (*target).clone()).collect(), ..policy() };
+        let mut facts = ideal(Some(&grace()));
+        facts.target_reads =
+            Some(reads.iter().map(|(target, read)| ((*target).clone(), read.clone())).collect());
+        let mut state = grace();
+        if let Phase::GraceWindow { propagation, .. } = &mut state.phase {
+            *propagation = targets.iter().map(|target| ((*target).clone(), Propagation::Confirmed)).collect();
+        }
+        let table = weigh(&state, &facts, &policy, &over()).unwrap();
+        (table[1].verdict, table[1].detail.clone())
+    };
+    let none = (Finding::Met, "no targets: consumers ask `rotate key`".to_owned());
+    assert_eq!(told(&[], &[]), none);
+    let one = "1 of 2 read back just now; written, but without read-back: cron".to_owned();
+    let reads = [(&app, ReadBack::Holds(active)), (&cron, ReadBack::NotReadable)];
+    assert_eq!(told(&[&app, &cron], &reads), (Finding::Met, one));
 }
 
 #[test]

@@ -163,6 +163,39 @@ fn a_file_in_the_directorys_place_is_refused() {
 }
 
 #[test]
+fn a_directory_is_made_whoever_makes_it_at_the_same_time() {
+    let directory = tempfile::tempdir().unwrap();
+    for round in 0..100 {
+        let made = directory.path().join(format!("{round}/state"));
+        let barrier = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    barrier.wait();
+                    safety::create_directory(&made).unwrap();
+                });
+            }
+        });
+        assert_eq!(mode(&made), 0o700);
+    }
+}
+
+#[test]
+fn no_directory_is_made_where_something_else_is() {
+    let (directory, _state) = place();
+    let [file, link] = ["file", "link"].map(|name| directory.path().join(name));
+    std::fs::write(&file, "").unwrap();
+    symlink(directory.path().join("nowhere"), &link).unwrap();
+    for taken in [&file, &link, &file.join("state")] {
+        assert!(matches!(safety::create_directory(taken), Err(StoreError::Io { .. })), "{}", taken.display());
+        assert!(safety::create_fleeting_directory(taken).is_err());
+    }
+    let fleeting = directory.path().join("fleet/ing");
+    safety::create_fleeting_directory(&fleeting).unwrap();
+    assert_eq!((mode(&fleeting), mode(&directory.path().join("fleet"))), (0o700, 0o700));
+}
+
+#[test]
 fn what_belongs_to_a_third_person_is_not_trusted() {
     let (root, own, third) = (0, 1000, 1001);
     assert!(safety::is_trusted(own, own) && safety::is_trusted(root, own) && safety::is_trusted(third, root));
