@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use rustix::fs::OFlags;
+
 use super::StoreError;
 use crate::durable;
 
@@ -105,7 +107,7 @@ pub fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, Stor
 }
 
 fn open_known(path: &Path, options: &mut OpenOptions) -> Result<Option<(File, Metadata)>, StoreError> {
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::CLOEXEC | rustix::fs::OFlags::NONBLOCK;
+    let flags: OFlags = [OFlags::NOFOLLOW, OFlags::CLOEXEC, OFlags::NONBLOCK].into_iter().collect();
     let flags = i32::try_from(flags.bits()).unwrap_or(0);
     let file = match options.mode(0o600).custom_flags(flags).open(path) {
         Ok(file) => file,

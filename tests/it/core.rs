@@ -1,6 +1,7 @@
 //! The core by itself: the whole truth table of `apply` and `plan`, the grace arithmetic, the
 //! evidence, and random histories against an independent model of the world.
 
+mod data;
 mod dry_run;
 mod evidence;
 mod grace;

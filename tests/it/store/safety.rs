@@ -152,6 +152,9 @@ fn a_directory_or_a_pipe_in_the_states_place_is_refused_without_hanging() {
     assert!(made.success());
     set_mode(&state.join("prod.json"), 0o600);
     is_unsafe(load(&state), "not a regular file");
+    std::fs::remove_file(state.join("prod.json")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(state.join("prod.json")).unwrap();
+    assert!(matches!(load(&state), Err(StoreError::Io { what: "cannot open", .. })));
 }
 
 #[test]
