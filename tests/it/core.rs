@@ -3,6 +3,7 @@
 
 mod data;
 mod dry_run;
+mod endings;
 mod evidence;
 mod grace;
 mod histories;
