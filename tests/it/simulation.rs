@@ -16,6 +16,7 @@ mod rest;
 mod scheduler;
 mod setting;
 mod story;
+mod told;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -187,7 +187,10 @@ impl Simulation {
         let polled = catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(&mut context)));
         match polled {
             Ok(std::task::Poll::Pending) => self.runs.borrow_mut()[who] = Some(run),
-            Ok(std::task::Poll::Ready(Ok(_))) => self.over(who, End::Done),
+            Ok(std::task::Poll::Ready(Ok(report))) => {
+                self.world.borrow_mut().tell(|| format!("operator {who}: done: {}", report.summary));
+                self.over(who, End::Done);
+            }
             Ok(std::task::Poll::Ready(Err(failure))) => self.over(who, End::Failed(Box::new(failure))),
             Err(payload) => {
                 drop(run);

@@ -128,6 +128,7 @@ pub enum Later {
     Reactivate { credential: usize },
     Delete { credential: usize },
     PersonDisables { credential: usize },
+    JobStarts { credential: usize, minutes: i64 },
 }
 
 pub struct World {
@@ -310,6 +311,10 @@ impl World {
             Later::Revoke { credential } => self.revoke(credential, "late"),
             Later::Reactivate { credential } => self.reactivate(credential),
             Later::Delete { credential } => self.delete(credential),
+            Later::JobStarts { credential, minutes } => {
+                let (id, since) = (self.jobs.len(), self.truth);
+                self.jobs.push(Job { id, credential, since, until: since + minutes * 60_000 });
+            }
             Later::PersonDisables { credential } => {
                 let key = &mut self.keys[credential];
                 if key.is == KeyIs::Active {

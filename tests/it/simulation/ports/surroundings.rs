@@ -122,7 +122,9 @@ impl Narrator for Listener {
         });
     }
 
-    fn waiting(&self, _: &str) {}
+    fn waiting(&self, text: &str) {
+        self.0.world(|world| world.tell(|| format!("  waits: {text}")));
+    }
 
     fn warn(&self, text: &str) {
         self.0.world(|world| {

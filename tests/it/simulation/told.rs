@@ -1,0 +1,306 @@
+//! What operators are told, word for word, in a world where nothing goes wrong but what the story says.
+
+use std::rc::Rc;
+
+use rotate::rotation::credential::SlotName;
+use rotate::rotation::evidence::Item;
+use rotate::rotation::plan::Suspect;
+
+use super::scheduler::Simulation;
+use super::story::{self, Command};
+use super::world::{Held, KeyIs, Kind, Later, Target, World};
+
+/// The story of one key, with everything that was told in it.
+struct Story {
+    simulation: Rc<Simulation>,
+    text: String,
+}
+
+impl Story {
+    fn new(title: &str, change: impl FnOnce(&mut World)) -> Self {
+        let mut world = World::plain();
+        change(&mut world);
+        Self { simulation: Simulation::new(world), text: format!("== {title}\n") }
+    }
+
+    /// Types a command, and notes what it tells.
+    fn types(mut self, command: &Command) -> Self {
+        self.simulation.world.borrow_mut().trace = Some(String::new());
+        self.text.push_str(&format!("> {}\n", typed(command)));
+        story::run(&self.simulation, command);
+        let trace = self.simulation.world.borrow_mut().trace.take().unwrap_or_default();
+        let mut lines: Vec<_> = trace.lines().filter_map(told).collect();
+        // Whoever waits is told the same for as long as it lasts.
+        lines.dedup();
+        self.text.extend(lines.iter().map(|line| format!("  {line}\n")));
+        self
+    }
+
+    fn stages(self, number: usize) -> Self {
+        self.types(&Command::Stage { credential: Some(number), replace: false })
+    }
+
+    fn finishes(self) -> Self {
+        self.types(&Command::Finish { wait: false, accept: [].into() })
+    }
+
+    fn minutes_pass(mut self, minutes: i64) -> Self {
+        self.text.push_str(&format!("({minutes} minutes pass)\n"));
+        self.simulation.world.borrow_mut().pass(minutes * 60_000);
+        self
+    }
+
+    fn meanwhile(mut self, what: &str, happens: impl FnOnce(&mut World)) -> Self {
+        self.text.push_str(&format!("({what})\n"));
+        happens(&mut self.simulation.world.borrow_mut());
+        self
+    }
+
+    /// Adopted, staged and promoted, with the window over.
+    fn after_the_window(self) -> Self {
+        self.types(&Command::Adopt(0)).stages(1).types(&Command::Promote).minutes_pass(61)
+    }
+}
+
+fn typed(command: &Command) -> String {
+    match command {
+        Command::Adopt(number) => format!("adopt {number}"),
+        Command::Stage { credential: None, .. } => "stage".to_owned(),
+        Command::Stage { credential: Some(number), replace } => {
+            format!("stage {number}{}", if *replace { " --replace" } else { "" })
+        }
+        Command::Promote => "promote".to_owned(),
+        Command::Finish { wait, accept } => {
+            let accepted: String = accept.iter().map(|item| format!(" --accept-unknown {item}")).collect();
+            format!("finish{}{accepted}", if *wait { " --wait" } else { "" })
+        }
+        Command::Abort => "abort".to_owned(),
+        Command::Undo => "undo".to_owned(),
+        Command::Purge => "purge".to_owned(),
+        Command::RevokeNow { suspect, replacement, accept_outage, .. } => {
+            let replacement = replacement.map(|number| format!(" --replace-from {number}"));
+            let outage = if *accept_outage { " --accept-outage" } else { "" };
+            format!("revoke-now --suspect {suspect:?}{}{outage}", replacement.unwrap_or_default())
+        }
+    }
+}
+
+/// A line of the trace that the operator reads, without its time.
+fn told(line: &str) -> Option<String> {
+    let line = line.get(14..)?;
+    let said = ["  says: ", "  warns: ", "  waits: ", "operator 0: exit ", "operator 0: done: "];
+    said.iter().any(|said| line.starts_with(said)).then(|| line.trim_start().replace("operator 0: ", ""))
+}
+
+/// One emergency a suspect: the same command again is about the same leak.
+fn leaks(suspect: Suspect, replacement: Option<usize>, accept_outage: bool) -> Command {
+    let reason = match suspect {
+        Suspect::Old => 1,
+        Suspect::New => 2,
+        Suspect::All => 3,
+    };
+    Command::RevokeNow { suspect, replacement, accept_outage, reason }
+}
+
+/// So many more keys were made at the console.
+fn has_keys(world: &mut World, more: usize) {
+    for _ in 0..more {
+        world.fresh();
+    }
+}
+
+fn with_targets(world: &mut World, kinds: &[Kind]) {
+    has_keys(world, 3);
+    world.setting.targets = kinds.to_vec();
+    let todays = Held { since: 0, credential: Some(0), foreign: false };
+    world.targets = kinds
+        .iter()
+        .map(|kind| Target { kind: *kind, version: 1, fence: None, history: vec![todays] })
+        .collect();
+}
+
+fn a_quarter() -> Story {
+    Story::new("a quarterly rotation", |world| with_targets(world, &[Kind::Local, Kind::Versioned]))
+        .types(&Command::Adopt(0))
+        .types(&Command::Adopt(0))
+        .stages(1)
+        .stages(1)
+        .types(&Command::Promote)
+        .types(&Command::Promote)
+        .finishes()
+        .minutes_pass(61)
+        .finishes()
+        .finishes()
+        .types(&Command::Undo)
+        .minutes_pass(61)
+        .finishes()
+        .types(&Command::Purge)
+        .types(&Command::Purge)
+        .types(&Command::Undo)
+}
+
+fn changes_of_mind() -> Story {
+    Story::new("changes of mind", |world| with_targets(world, &[Kind::WriteOnly]))
+        .types(&Command::Adopt(0))
+        .stages(1)
+        .stages(2)
+        .types(&Command::Stage { credential: Some(2), replace: true })
+        .types(&Command::Abort)
+        .stages(1)
+        .types(&Command::Promote)
+        .types(&Command::Abort)
+        .types(&Command::Abort)
+}
+
+fn not_from_here() -> Story {
+    Story::new("commands that do not fit", |world| has_keys(world, 2))
+        .types(&Command::Promote)
+        .types(&Command::Adopt(0))
+        .types(&Command::Adopt(1))
+        .types(&Command::Promote)
+        .finishes()
+        .types(&Command::Undo)
+        .types(&Command::Purge)
+        .stages(0)
+        .types(&leaks(Suspect::New, None, false))
+        .types(&leaks(Suspect::Old, None, false))
+        .stages(1)
+        .types(&Command::Promote)
+        .stages(2)
+        .minutes_pass(61)
+        .finishes()
+        .stages(0)
+}
+
+fn no_admin_key() -> Story {
+    Story::new("without an admin key", |world| {
+        has_keys(world, 2);
+        world.setting.admin = false;
+    })
+    .after_the_window()
+    .finishes()
+    .types(&Command::Finish { wait: true, accept: [].into() })
+    .types(&Command::Undo)
+    .types(&Command::Purge)
+    .stages(2)
+    .types(&leaks(Suspect::Old, None, false))
+}
+
+fn a_provider_that_makes_keys() -> Story {
+    let makes = Command::Stage { credential: None, replace: false };
+    Story::new("a provider that makes two keys at a time", |world| world.setting.mints = true)
+        .types(&Command::Adopt(0))
+        .types(&makes)
+        .types(&Command::Promote)
+        .minutes_pass(61)
+        .finishes()
+        .types(&makes)
+        .types(&Command::Purge)
+        .types(&makes)
+        .types(&Command::Stage { credential: None, replace: true })
+        .types(&leaks(Suspect::All, None, false))
+}
+
+fn emergencies() -> Story {
+    Story::new("emergencies", |world| with_targets(world, &[Kind::Local]))
+        .types(&Command::Adopt(0))
+        .types(&leaks(Suspect::Old, Some(1), false))
+        .stages(2)
+        .types(&Command::Promote)
+        .types(&leaks(Suspect::New, None, false))
+        .types(&leaks(Suspect::All, Some(3), false))
+        .types(&leaks(Suspect::All, Some(3), false))
+}
+
+fn an_outage() -> Story {
+    Story::new("an outage that was accepted", |world| with_targets(world, &[Kind::Local]))
+        .types(&Command::Adopt(0))
+        .types(&leaks(Suspect::All, None, true))
+        .types(&Command::Promote)
+        .stages(1)
+        .types(&Command::Promote)
+}
+
+fn evidence_that_is_missing() -> Story {
+    Story::new("evidence that is missing", |world| with_targets(world, &[Kind::Local]))
+        .after_the_window()
+        .meanwhile("a job takes the old one while it is probed", |world| {
+            // The new one takes three pings, with a second after each; then it is the old one's turn.
+            world.later.push((world.truth + 3_500, Later::JobStarts { credential: 0, minutes: 30 }));
+        })
+        .finishes()
+        .finishes()
+        .types(&Command::Finish { wait: false, accept: [Item::Leases].into() })
+        .minutes_pass(31)
+        .meanwhile("somebody writes the target", |world| world.overwrite_target(0, Some(2)))
+        .finishes()
+        .types(&Command::Promote)
+        .minutes_pass(61)
+        .meanwhile("somebody disables the new one", |world| world.keys[1].is = KeyIs::Inactive)
+        .finishes()
+        .types(&Command::Abort)
+}
+
+fn reports_of_use() -> Story {
+    Story::new("a provider that reports use", |world| {
+        has_keys(world, 2);
+        world.setting.reports_usage = true;
+    })
+    .types(&Command::Adopt(0))
+    .stages(1)
+    .types(&Command::Promote)
+    .minutes_pass(61)
+    .finishes()
+    .types(&Command::Finish { wait: false, accept: [Item::Usage].into() })
+    .minutes_pass(120)
+    .finishes()
+}
+
+fn credentials_that_are_dead() -> Story {
+    Story::new("credentials that are dead", |world| has_keys(world, 3))
+        .meanwhile("key 1 is disabled", |world| world.keys[1].is = KeyIs::Inactive)
+        .types(&Command::Adopt(1))
+        .types(&Command::Adopt(0))
+        .stages(1)
+        .stages(2)
+        .meanwhile("key 2 is disabled", |world| world.keys[2].is = KeyIs::Inactive)
+        .types(&Command::Promote)
+        .meanwhile("its slot is emptied", |world| *world.slot(SlotName::Secondary) = None)
+        .types(&Command::Promote)
+        .types(&Command::Stage { credential: Some(3), replace: true })
+        .types(&Command::Promote)
+        .meanwhile("key 0 is archived", |world| world.keys[0].is = KeyIs::Archived)
+        .types(&Command::Abort)
+        .minutes_pass(61)
+        .finishes()
+        .types(&Command::Undo)
+}
+
+fn revocations_taken_back() -> Story {
+    Story::new("a revocation that does not show", |world| {
+        has_keys(world, 2);
+        world.planted = Some(super::planted::Planted::ProbeAlwaysAccepts);
+    })
+    .after_the_window()
+    .finishes()
+    .types(&Command::Abort)
+}
+
+#[test]
+fn operators_are_told_what_the_file_beside_this_one_says() {
+    let stories = [
+        a_quarter(),
+        changes_of_mind(),
+        not_from_here(),
+        no_admin_key(),
+        a_provider_that_makes_keys(),
+        emergencies(),
+        an_outage(),
+        evidence_that_is_missing(),
+        reports_of_use(),
+        credentials_that_are_dead(),
+        revocations_taken_back(),
+    ];
+    let text: String = stories.into_iter().map(|story| story.text).collect();
+    assert_eq!(text, include_str!("told.txt"), "the text is now:\n{text}");
+}
