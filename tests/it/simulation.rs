@@ -12,11 +12,13 @@ mod judge;
 mod operator;
 mod planted;
 mod ports;
+mod recorded;
 mod rest;
 mod scheduler;
 mod setting;
 mod story;
 mod told;
+mod troubled;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -233,10 +235,10 @@ fn one_wrong_rejection_does_not_end_an_emergency() {
     {
         assert_eq!(story::run(&simulation, &command).code(), 0, "{command:?}");
     }
-    simulation.world.borrow_mut().next_ping_lies = true;
+    simulation.world.borrow_mut().ordered.push((0, Fault::WrongVerdict));
     let emergency =
         Command::RevokeNow { suspect: Suspect::Old, replacement: None, accept_outage: false, reason: 1 };
     assert_eq!(story::run(&simulation, &emergency).code(), 0);
     let world = simulation.world.borrow();
-    assert!(!world.next_ping_lies && world.keys[0].is == KeyIs::Inactive, "the leaked key lives on");
+    assert!(world.ordered.is_empty() && world.keys[0].is == KeyIs::Inactive, "the leaked key lives on");
 }

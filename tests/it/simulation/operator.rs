@@ -94,6 +94,10 @@ impl Operator {
     /// One of these faults, or none, which is the rule.
     pub fn luck(&self, faults: &[Fault]) -> Option<Fault> {
         self.world(|world| {
+            if let Some(fault) = world.next_ordered(faults) {
+                world.met(fault);
+                return Some(fault);
+            }
             let trouble = world.running[self.who].as_ref().map_or(0, |running| running.trouble);
             if trouble == 0 || !world.dice.chance(trouble) {
                 return None;

@@ -99,7 +99,12 @@ fn operate(simulation: &Rc<Simulation>, typed: &[Command]) -> Vec<Command> {
 
 /// Runs one command without any fault.
 pub fn run(simulation: &Rc<Simulation>, command: &Command) -> End {
-    begin(simulation, 0, quiet(command.clone()));
+    run_as(simulation, quiet(command.clone()))
+}
+
+/// Runs one command by itself.
+pub fn run_as(simulation: &Rc<Simulation>, running: Running) -> End {
+    begin(simulation, 0, running);
     simulation.drive();
     simulation.ends.borrow_mut()[0].take().unwrap()
 }

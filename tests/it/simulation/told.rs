@@ -1,4 +1,4 @@
-//! What operators are told, word for word, in a world where nothing goes wrong but what the story says.
+//! What operators are told, word for word, in a world where no call of a port fails.
 
 use std::rc::Rc;
 
@@ -6,28 +6,32 @@ use rotate::rotation::credential::SlotName;
 use rotate::rotation::evidence::Item;
 use rotate::rotation::plan::Suspect;
 
+use super::fault::Fault;
+use super::operator::Running;
 use super::scheduler::Simulation;
 use super::story::{self, Command};
 use super::world::{Held, KeyIs, Kind, Later, Target, World};
 
 /// The story of one key, with everything that was told in it.
-struct Story {
-    simulation: Rc<Simulation>,
-    text: String,
+pub struct Story {
+    pub simulation: Rc<Simulation>,
+    pub text: String,
+    crashes_at: Option<usize>,
 }
 
 impl Story {
-    fn new(title: &str, change: impl FnOnce(&mut World)) -> Self {
+    pub fn new(title: &str, change: impl FnOnce(&mut World)) -> Self {
         let mut world = World::plain();
         change(&mut world);
-        Self { simulation: Simulation::new(world), text: format!("== {title}\n") }
+        Self { simulation: Simulation::new(world), text: format!("== {title}\n"), crashes_at: None }
     }
 
     /// Types a command, and notes what it tells.
-    fn types(mut self, command: &Command) -> Self {
+    pub fn types(mut self, command: &Command) -> Self {
         self.simulation.world.borrow_mut().trace = Some(String::new());
         self.text.push_str(&format!("> {}\n", typed(command)));
-        story::run(&self.simulation, command);
+        let running = Running { crashes_at: self.crashes_at.take(), ..story::quiet(command.clone()) };
+        story::run_as(&self.simulation, running);
         let trace = self.simulation.world.borrow_mut().trace.take().unwrap_or_default();
         let mut lines: Vec<_> = trace.lines().filter_map(told).collect();
         // Whoever waits is told the same for as long as it lasts.
@@ -36,28 +40,41 @@ impl Story {
         self
     }
 
-    fn stages(self, number: usize) -> Self {
+    pub fn stages(self, number: usize) -> Self {
         self.types(&Command::Stage { credential: Some(number), replace: false })
     }
 
-    fn finishes(self) -> Self {
+    pub fn finishes(self) -> Self {
         self.types(&Command::Finish { wait: false, accept: [].into() })
     }
 
-    fn minutes_pass(mut self, minutes: i64) -> Self {
+    pub fn minutes_pass(mut self, minutes: i64) -> Self {
         self.text.push_str(&format!("({minutes} minutes pass)\n"));
         self.simulation.world.borrow_mut().pass(minutes * 60_000);
         self
     }
 
-    fn meanwhile(mut self, what: &str, happens: impl FnOnce(&mut World)) -> Self {
+    pub fn meanwhile(mut self, what: &str, happens: impl FnOnce(&mut World)) -> Self {
         self.text.push_str(&format!("({what})\n"));
         happens(&mut self.simulation.world.borrow_mut());
         self
     }
 
+    /// The fault happens at the first chance that is not let pass.
+    pub fn goes_wrong(mut self, what: &str, passes: usize, fault: Fault) -> Self {
+        self.text.push_str(&format!("({what})\n"));
+        self.simulation.world.borrow_mut().ordered.push((passes, fault));
+        self
+    }
+
+    /// Types a command that is killed at its nth passing of a port, before or after the call.
+    pub fn dies(mut self, command: &Command, at: usize) -> Self {
+        self.crashes_at = Some(at);
+        self.types(command)
+    }
+
     /// Adopted, staged and promoted, with the window over.
-    fn after_the_window(self) -> Self {
+    pub fn after_the_window(self) -> Self {
         self.types(&Command::Adopt(0)).stages(1).types(&Command::Promote).minutes_pass(61)
     }
 }
@@ -88,12 +105,12 @@ fn typed(command: &Command) -> String {
 /// A line of the trace that the operator reads, without its time.
 fn told(line: &str) -> Option<String> {
     let line = line.get(14..)?;
-    let said = ["  says: ", "  warns: ", "  waits: ", "operator 0: exit ", "operator 0: done: "];
+    let said = ["  says: ", "  warns: ", "  waits: ", "  dies ", "operator 0: exit ", "operator 0: done: "];
     said.iter().any(|said| line.starts_with(said)).then(|| line.trim_start().replace("operator 0: ", ""))
 }
 
 /// One emergency a suspect: the same command again is about the same leak.
-fn leaks(suspect: Suspect, replacement: Option<usize>, accept_outage: bool) -> Command {
+pub fn leaks(suspect: Suspect, replacement: Option<usize>, accept_outage: bool) -> Command {
     let reason = match suspect {
         Suspect::Old => 1,
         Suspect::New => 2,
@@ -103,13 +120,13 @@ fn leaks(suspect: Suspect, replacement: Option<usize>, accept_outage: bool) -> C
 }
 
 /// So many more keys were made at the console.
-fn has_keys(world: &mut World, more: usize) {
+pub fn has_keys(world: &mut World, more: usize) {
     for _ in 0..more {
         world.fresh();
     }
 }
 
-fn with_targets(world: &mut World, kinds: &[Kind]) {
+pub fn with_targets(world: &mut World, kinds: &[Kind]) {
     has_keys(world, 3);
     world.setting.targets = kinds.to_vec();
     let todays = Held { since: 0, credential: Some(0), foreign: false };

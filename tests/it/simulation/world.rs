@@ -123,12 +123,32 @@ pub struct Job {
 /// What comes about by itself, later.
 #[derive(Clone, Debug)]
 pub enum Later {
-    TargetWrite { target: usize, credential: usize, version: u64, fence: Option<String> },
-    Revoke { credential: usize },
-    Reactivate { credential: usize },
-    Delete { credential: usize },
-    PersonDisables { credential: usize },
-    JobStarts { credential: usize, minutes: i64 },
+    TargetWrite {
+        target: usize,
+        credential: usize,
+        version: u64,
+        fence: Option<String>,
+    },
+    Revoke {
+        credential: usize,
+    },
+    Reactivate {
+        credential: usize,
+    },
+    Delete {
+        credential: usize,
+    },
+    PersonDisables {
+        credential: usize,
+    },
+    JobStarts {
+        credential: usize,
+        minutes: i64,
+    },
+    /// Somebody else puts a value into the secondary slot.
+    SlotWritten {
+        credential: usize,
+    },
 }
 
 pub struct World {
@@ -162,8 +182,8 @@ pub struct World {
     pub coverage: Coverage,
     pub reached: BTreeSet<&'static str>,
     pub names: usize,
-    /// The next ping tells the contrary of the truth.
-    pub next_ping_lies: bool,
+    /// Faults that a story orders, each with how many chances to happen it lets pass.
+    pub ordered: Vec<(usize, Fault)>,
     pub trace: Option<String>,
 }
 
@@ -215,7 +235,7 @@ impl World {
             coverage: Coverage::default(),
             reached: BTreeSet::new(),
             names: 0,
-            next_ping_lies: false,
+            ordered: Vec::new(),
             trace: traced.then(String::new),
             setting,
             planted,
@@ -231,6 +251,19 @@ impl World {
         world.setting = Setting::plain();
         world.targets.clear();
         world
+    }
+
+    /// The fault that was ordered for just this chance.
+    pub fn next_ordered(&mut self, faults: &[Fault]) -> Option<Fault> {
+        let at = self.ordered.iter().position(|(_, fault)| faults.contains(fault))?;
+        let (left, fault) = &mut self.ordered[at];
+        if *left > 0 {
+            *left -= 1;
+            return None;
+        }
+        let fault = *fault;
+        self.ordered.remove(at);
+        Some(fault)
     }
 
     pub fn is_planted(&self, fault: Planted) -> bool {
@@ -315,6 +348,7 @@ impl World {
                 let (id, since) = (self.jobs.len(), self.truth);
                 self.jobs.push(Job { id, credential, since, until: since + minutes * 60_000 });
             }
+            Later::SlotWritten { credential } => self.put(SlotName::Secondary, Some(credential)),
             Later::PersonDisables { credential } => {
                 let key = &mut self.keys[credential];
                 if key.is == KeyIs::Active {

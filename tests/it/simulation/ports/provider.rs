@@ -99,8 +99,6 @@ impl Provider for SimulatedProvider {
         self.operator.network().await;
         let faults = [Fault::PingUnanswered, Fault::Throttled, Fault::WrongVerdict, Fault::DateSkewed];
         let luck = self.operator.luck(&faults);
-        let is_ordered = self.operator.world(|world| std::mem::take(&mut world.next_ping_lies));
-        let luck = if is_ordered { Some(Fault::WrongVerdict) } else { luck };
         let credential = number(secret.fingerprint()).unwrap();
         self.operator.world(|world| {
             let mut ping = Ping {

@@ -98,7 +98,7 @@ impl Slots for SimulatedSlots {
 }
 
 impl World {
-    fn put(&mut self, slot: SlotName, credential: Option<usize>) {
+    pub fn put(&mut self, slot: SlotName, credential: Option<usize>) {
         *self.slot(slot) = credential;
         self.slots_version += 1;
         self.slot_versions[usize::from(slot == SlotName::Secondary)] = self.slots_version;
