@@ -17,6 +17,7 @@ mod refusals;
 mod regressions;
 mod run;
 pub mod sample;
+mod steps;
 mod story;
 mod transitions;
 mod usage;

@@ -3,7 +3,7 @@
 
 use rotate::rotation::credential::{Credential, ProviderKeyId};
 use rotate::rotation::phase::{Direction, Propagation};
-use rotate::rotation::plan::{Facts, HeldElsewhere, Policy};
+use rotate::rotation::plan::{Facts, HeldElsewhere, Policy, UnknownCalls};
 
 use super::plan_table::policy;
 use super::sample::{
@@ -105,6 +105,14 @@ fn what_a_probe_said_is_told() {
     facts.probe_details.insert(fingerprint, "503 from the provider".to_owned());
     assert_eq!(facts.probe_detail(fingerprint), "503 from the provider");
     assert_eq!(facts.probe_detail(credential("new").fingerprint), "not probed yet");
+}
+
+#[test]
+fn calls_without_an_outcome_are_counted() {
+    let mut unknown = UnknownCalls::default();
+    unknown.add("no answer".to_owned());
+    unknown.add("503".to_owned());
+    assert_eq!(unknown, UnknownCalls { count: 2, detail: "503".to_owned() });
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What each goal refuses, fact by fact: nothing bad is passed over, and nothing unknown is taken for
 //! good.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rotate::rotation::credential::{
@@ -12,18 +12,18 @@ use rotate::rotation::effect::Effect;
 use rotate::rotation::evidence::Item;
 use rotate::rotation::grace::GraceFrom;
 use rotate::rotation::lease::{LeaseSeen, LeaseStanding};
-use rotate::rotation::phase::{Direction, KeyState, Phase, Propagation};
-use rotate::rotation::plan::{Facts, Goal, Policy, UnknownCalls, plan};
+use rotate::rotation::phase::{Direction, EndedRotation, Ending, KeyState, Phase, Propagation, Rotation};
+use rotate::rotation::plan::{Facts, Goal, Policy, Step, UnknownCalls, plan};
 
 use super::plan_table::{goals, ideal, policy, word};
 use super::sample::{self, credential, grace, idle, over, promoted, revoke, revoked, staged, with_intent};
 
 type Spoil = fn(&mut Facts, &mut Policy);
 
-struct Case {
-    state: Option<KeyState>,
-    goal: &'static str,
-    what: &'static str,
+pub struct Case {
+    pub state: Option<KeyState>,
+    pub goal: &'static str,
+    pub what: &'static str,
     spoil: Spoil,
     expected: &'static str,
 }
@@ -172,8 +172,43 @@ fn unknown() -> LeaseStanding {
     LeaseStanding::Unknown("another host".to_owned())
 }
 
+/// At rest, after a rotation that ended in this way.
+fn ended_as(ended: Ending) -> KeyState {
+    KeyState { last_rotation: Some(EndedRotation { rotation: sample::rotation(), ended }), ..idle() }
+}
+
+/// Revoked, with so many seconds more in which it can be undone.
+fn undone_until(seconds: i64) -> KeyState {
+    let mut state = revoked();
+    if let Phase::Revoked { revoked, .. } = &mut state.phase {
+        revoked.undo_until = Some(sample::at(over().wall.as_second() + seconds).wall);
+    }
+    state
+}
+
+/// In its window, with a credential whose id is not on record.
+fn nameless(name: &str) -> KeyState {
+    let mut state = grace();
+    if let Phase::GraceWindow { active, retiring, .. } = &mut state.phase {
+        let nameless = if name == "new" { active } else { retiring };
+        nameless.provider_key_id = None;
+    }
+    state
+}
+
+/// Making a key was begun by an earlier command.
+fn interrupted_making() -> KeyState {
+    let rotation = Rotation { id: "r-0".to_owned(), ..sample::rotation() };
+    with_intent(Effect::Mint { rotation, existing: BTreeSet::new() }, idle())
+}
+
+/// An emergency came in between while a key was swept.
+fn left_over() -> KeyState {
+    KeyState { left_over: Some(sample::intent(sample::sweep("third"))), ..idle() }
+}
+
 #[rustfmt::skip]
-fn cases() -> Vec<Case> {
+pub fn cases() -> Vec<Case> {
     let forward = || promoted(Direction::Forward, &Propagation::Pending);
     let back = || promoted(Direction::Back, &Propagation::Pending);
     let ended = || sample::with_dead("old", grace());
@@ -201,6 +236,9 @@ fn cases() -> Vec<Case> {
         case(idle(), "mint", "no room", |f, _| list(f, &["old", "third"]), "-NoRoom"),
         case(idle(), "mint", "cannot mint", |_, p| p.capabilities.mint = false, "-CannotMint"),
         case(idle(), "mint", "refused", |f, _| f.minting.refused = Some("?".into()), "-ProviderRefused"),
+        case(making(), "mint", "made now", |f, _| f.minted = Some(credential("third")), "store_staged"),
+        case(interrupted_making(), "mint", "made now, for an earlier rotation", |f, _| f.minted = Some(credential("third")), "store_staged"),
+        case(left_over(), "mint", "something is left over", |_, _| {}, "+intended"),
         case(making(), "mint", "refused at once", |f, _| f.minting.refused = Some("?".into()), "+dropped"),
         case(making(), "mint", "refused, perhaps made before", |f, _| { f.minting.refused = Some("?".into()); f.minting.is_resumed = true; }, "-ProviderRefused"),
         case(making(), "mint", "never answered", |f, _| f.minting.unknown = UnknownCalls { count: 3, detail: "?".into() }, "-AdminUnreachable"),
@@ -232,6 +270,10 @@ fn cases() -> Vec<Case> {
         case(grace(), "finish", "the new one was used before the promotion", |f, p| { used(f, p, LastUseSeen::Never); f.last_uses.insert(credential("new").fingerprint, used_at(-60, false)); }, "-EvidenceMissing"),
         case(grace(), "finish", "the new one is used", |f, p| { used(f, p, LastUseSeen::Never); f.last_uses.insert(credential("new").fingerprint, used_at(60, false)); }, "+first_use_seen"),
         case(grace(), "finish", "report not asked", |_, p| p.capabilities.usage = true, "ask Usage"),
+        case(nameless("old"), "finish", "old one's id unknown", |f, p| { p.capabilities.usage = true; f.identities.clear(); }, "ask Identify"),
+        case(nameless("new"), "finish", "new one's id unknown", |f, p| { p.capabilities.usage = true; f.identities.clear(); }, "ask Identify"),
+        case(nameless("new"), "finish", "new one's id proven", |_, p| p.capabilities.usage = true, "ask Usage"),
+        case(nameless("new"), "finish", "nobody tells the new one's id", |f, p| { p.capabilities.usage = true; identify(f, "new", Identity::Unavailable); }, "ask Usage"),
         case(grace(), "finish", "no report to be had", |f, p| { p.capabilities.usage = true; f.usage = Some(Err("403".into())); }, "-EvidenceMissing"),
         case(grace(), "finish", "report silent on both", |f, p| report(f, p, &[]), "-EvidenceMissing"),
         case(grace(), "finish", "report tells of the new one", |f, p| report(f, p, &[("new", 60, 1)]), "revoke"),
@@ -271,6 +313,13 @@ fn cases() -> Vec<Case> {
         case(forward(), "abort", "the record cannot be had", |f, _| { f.key_statuses.clear(); f.unknown_calls.insert(credential("old").fingerprint, UnknownCalls { count: 1, detail: "?".into() }); }, "+switched"),
         case(forward(), "abort", "disabled, and the provider lags", |f, _| on_record(f, "old", KeyStatus::Inactive), "-Rejected"),
         case(forward(), "abort", "gone, and the provider lags", |f, _| { f.key_statuses.insert(credential("old").fingerprint, None); }, "-Rejected"),
+        case(ended_as(Ending::Aborted), "abort", "aborted before", |_, _| {}, "done"),
+        case(ended_as(Ending::Finished), "abort", "finished before", |_, _| {}, "-phase"),
+        case(idle(), "abort", "an emergency was called off", |f, _| f.emergency_ended = true, "done"),
+        case(idle(), "abort", "a stage was called off", |f, _| f.has_dropped = true, "done"),
+        case(idle(), "abort", "a key was swept", |f, _| { f.swept.insert(ProviderKeyId("id-third".into())); }, "done"),
+        case(undone_until(0), "abort", "can be undone", |_, _| {}, "-phase"),
+        case(undone_until(-1), "abort", "can be undone no more", |_, _| {}, "-phase"),
         case(back(), "abort", "old one died", |f, _| see(f, "old", Verdict::Rejected), "-Rejected"),
         case(grace(), "finish", "active rejected", |f, _| see(f, "new", Verdict::Rejected), "-ActiveRejected"),
         case(grace(), "finish", "active unknown", |f, _| see(f, "new", Verdict::Unknown), "-EvidenceMissing"),
@@ -322,13 +371,20 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+/// The first step where everything is well but what the case spoils.
+pub fn step(case: &Case) -> Step {
+    let Case { state, goal: name, spoil, .. } = case;
+    let (mut facts, mut policy) = (ideal(state.as_ref()), policy());
+    spoil(&mut facts, &mut policy);
+    let now = over().with_provider(Some(over().wall));
+    plan(state.as_ref(), &goal(name, state.as_ref()), &facts, &policy, &now)
+}
+
 #[test]
 fn every_bad_fact_is_answered_as_it_deserves() {
-    for Case { state, goal: name, what, spoil, expected } in cases() {
-        let (mut facts, mut policy) = (ideal(state.as_ref()), policy());
-        spoil(&mut facts, &mut policy);
-        let now = over().with_provider(Some(over().wall));
-        let step = plan(state.as_ref(), &goal(name, state.as_ref()), &facts, &policy, &now);
+    for case in cases() {
+        let step = step(&case);
+        let Case { state, goal: name, what, expected, .. } = case;
         let found = word(&step);
         let found = if found == "-needs other" { "-NeedsReplacement" } else { &found };
         let phase = state.as_ref().map_or("never adopted", |state| state.phase.name());
