@@ -8,7 +8,8 @@ use rotate::rotation::phase::KeyState;
 use rotate::rotation::transition::{Illegal, apply};
 
 use super::sample::{
-    credential, grace, idle, opened, over, reactivate, rotation, staged, store, sweep, with_intent,
+    credential, grace, idle, opened, over, reactivate, revoked, rotation, staged, store, sweep,
+    with_emergency, with_intent,
 };
 
 #[track_caller]
@@ -43,6 +44,19 @@ fn only_what_was_to_be_brought_back_was_brought_back() {
     refused(&taking_back, &undone("new"), reason);
     refused(&grace(), &undone("old"), reason);
     assert_eq!(apply(Some(&taking_back), &undone("old")).unwrap().intent, None);
+}
+
+#[test]
+fn an_emergency_is_not_over_while_its_revocation_is_taken_back() {
+    let over =
+        |state: KeyState| apply(Some(&with_emergency(&["third"], false, state)), &Event::EmergencyEnded);
+    let taking_back = with_emergency(&["third"], false, with_intent(reactivate("old"), grace()));
+    refused(&taking_back, &Event::EmergencyEnded, "taking back a revocation was begun");
+    // An undo that somebody had begun before goes on afterwards.
+    let undoing = over(with_intent(reactivate("old"), revoked())).unwrap();
+    assert!(undoing.emergency.is_none() && undoing.is_undoing());
+    assert!(over(grace()).unwrap().emergency.is_none());
+    refused(&grace(), &Event::EmergencyEnded, "no emergency was declared");
 }
 
 #[test]

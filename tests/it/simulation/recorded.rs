@@ -1,4 +1,4 @@
-//! What the journal keeps beside an event: the evidence on which a revocation rested, and what was accepted unknown.
+//! What is kept beside an event and around a write: the evidence on which a revocation rested, and who is kept away.
 
 use std::collections::BTreeMap;
 
@@ -67,4 +67,20 @@ fn an_emergency_rests_on_no_evidence() {
         .types(&Command::Promote)
         .types(&leaks(Suspect::Old, None, false));
     assert_eq!(evidence(&story), []);
+}
+
+#[test]
+fn a_slot_on_this_machine_is_written_while_nobody_else_commits() {
+    let written = |is_remote| {
+        let story = Story::new("", |world| {
+            has_keys(world, 1);
+            world.setting.remote_slots = is_remote;
+        });
+        let story = story.types(&Command::Adopt(0)).stages(1);
+        let world = story.simulation.world.borrow();
+        world.written_alone.clone()
+    };
+    // Before anything is adopted there is nothing to be overtaken by.
+    assert_eq!(written(false)[1..], [true]);
+    assert_eq!(written(true)[1..], [false], "nobody is kept away for as long as a network takes");
 }

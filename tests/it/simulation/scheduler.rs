@@ -29,6 +29,20 @@ pub enum End {
     Interrupted,
 }
 
+/// What a command says of its success, in a line.
+fn told(report: &Report) -> String {
+    let evidence =
+        report.evidence.iter().flatten().map(|row| format!("; {} {}", row.item, row.verdict.name()));
+    let emergency = report
+        .emergency
+        .iter()
+        .flat_map(|emergency| &emergency.revoked)
+        .map(|name| format!("; ended {name}"));
+    let next = report.overview.next.iter().map(|next| format!("; next: {next}"));
+    let more: String = evidence.chain(emergency).chain(next).collect();
+    format!("{}{more}", report.summary)
+}
+
 impl End {
     pub fn code(&self) -> u8 {
         match self {
@@ -188,7 +202,7 @@ impl Simulation {
         match polled {
             Ok(std::task::Poll::Pending) => self.runs.borrow_mut()[who] = Some(run),
             Ok(std::task::Poll::Ready(Ok(report))) => {
-                self.world.borrow_mut().tell(|| format!("operator {who}: done: {}", report.summary));
+                self.world.borrow_mut().tell(|| format!("operator {who}: done: {}", told(&report)));
                 self.over(who, End::Done);
             }
             Ok(std::task::Poll::Ready(Err(failure))) => self.over(who, End::Failed(Box::new(failure))),

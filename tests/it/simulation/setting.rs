@@ -42,6 +42,8 @@ pub struct Setting {
     /// Whether a revocation may lag for longer than is waited for.
     pub has_lag: bool,
     pub remote_slots: bool,
+    /// A person puts the values into the slots; only stories have such.
+    pub slots_by_person: bool,
 }
 
 impl Setting {
@@ -62,6 +64,7 @@ impl Setting {
             dated: matches!(clock_lies, ClockLies::WallAndBoot | ClockLies::Date) || dice.chance(500),
             has_lag: dice.chance(300),
             remote_slots: dice.chance(300),
+            slots_by_person: false,
         }
     }
 
@@ -77,6 +80,7 @@ impl Setting {
             dated: true,
             has_lag: false,
             remote_slots: false,
+            slots_by_person: false,
         }
     }
 

@@ -258,6 +258,57 @@ fn evidence_that_is_missing() -> Story {
         .types(&Command::Abort)
 }
 
+fn waiting() -> Story {
+    let waits = Command::Finish { wait: true, accept: [].into() };
+    Story::new("finish --wait", |world| with_targets(world, &[Kind::Local]))
+        .types(&Command::Adopt(0))
+        .stages(1)
+        .types(&Command::Promote)
+        .meanwhile("a job takes the old one for 66 minutes", |world| {
+            world.later.push((world.truth + 1, Later::JobStarts { credential: 0, minutes: 66 }));
+        })
+        .minutes_pass(58)
+        .types(&waits)
+}
+
+fn waiting_for_a_person() -> Story {
+    Story::new("finish --wait, without an admin key", |world| {
+        has_keys(world, 1);
+        world.setting.admin = false;
+    })
+    .after_the_window()
+    .types(&Command::Finish { wait: true, accept: [].into() })
+}
+
+fn slots_of_a_person() -> Story {
+    let places = |slot, credential| move |world: &mut World| *world.slot(slot) = Some(credential);
+    Story::new("slots that a person fills", |world| {
+        has_keys(world, 2);
+        world.setting.slots_by_person = true;
+    })
+    .types(&Command::Adopt(0))
+    .meanwhile("it is placed in the second slot", places(SlotName::Secondary, 0))
+    .types(&Command::Adopt(0))
+    .stages(1)
+    .meanwhile("another one is placed", places(SlotName::Primary, 2))
+    .stages(1)
+    .meanwhile("it is placed", places(SlotName::Primary, 1))
+    .stages(1)
+    .types(&Command::Promote)
+    .types(&Command::Abort)
+}
+
+fn slots_that_are_taken() -> Story {
+    Story::new("slots that hold other values", |world| {
+        has_keys(world, 3);
+        world.slots = [Some(2), Some(3)];
+    })
+    .types(&Command::Adopt(0))
+    .meanwhile("the second one is emptied", |world| *world.slot(SlotName::Secondary) = None)
+    .types(&Command::Adopt(0))
+    .stages(1)
+}
+
 fn reports_of_use() -> Story {
     Story::new("a provider that reports use", |world| {
         has_keys(world, 2);
@@ -314,6 +365,10 @@ fn operators_are_told_what_the_file_beside_this_one_says() {
         emergencies(),
         an_outage(),
         evidence_that_is_missing(),
+        waiting(),
+        waiting_for_a_person(),
+        slots_of_a_person(),
+        slots_that_are_taken(),
         reports_of_use(),
         credentials_that_are_dead(),
         revocations_taken_back(),

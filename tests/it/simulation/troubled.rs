@@ -1,5 +1,6 @@
 //! What operators are told, word for word, when one call of a port fails: refused, not told, half done.
 
+use rotate::rotation::credential::SlotName;
 use rotate::rotation::plan::Suspect;
 
 use super::fault::Fault;
@@ -22,6 +23,12 @@ fn slots() -> Story {
         .stages(1)
         .goes_wrong("it was written, and that was not told", 0, Fault::SlotWriteLandedButFailed)
         .stages(1)
+        .stages(2)
+        .goes_wrong("another cannot be written over it", 0, Fault::SlotWriteFailed)
+        .types(&Command::Stage { credential: Some(3), replace: true })
+        .meanwhile("the slot is emptied", |world| *world.slot(SlotName::Secondary) = None)
+        .goes_wrong("another cannot be written", 0, Fault::SlotWriteFailed)
+        .types(&Command::Stage { credential: Some(3), replace: true })
         .stages(2)
         .goes_wrong("the slot cannot be read", 0, Fault::SlotUnreadable)
         .types(&Command::Promote)
@@ -93,6 +100,9 @@ fn keys_that_were_being_made() -> Story {
         .goes_wrong("the provider refuses", 0, Fault::CallRefused)
         .types(&MAKES)
         .types(&MAKES)
+        .types(&Command::Abort)
+        .dies(&MAKES, 13)
+        .types(&Command::Abort)
 }
 
 fn revocations() -> Story {
@@ -192,6 +202,19 @@ fn disks_in_an_emergency() -> Story {
         .stages(1)
 }
 
+/// An emergency that is called off before anything was sent.
+fn called_off() -> Story {
+    let leak = leaks(Suspect::Old, Some(1), false);
+    Story::new("an emergency that is called off", |world| has_keys(world, 2))
+        .types(&Command::Adopt(0))
+        .goes_wrong("the slot cannot be written", 0, Fault::SlotWriteFailed)
+        .types(&leak)
+        .stages(2)
+        .types(&Command::Abort)
+        .types(&Command::Abort)
+        .stages(2)
+}
+
 fn leases() -> Story {
     Story::new("leases", |world| has_keys(world, 1))
         .after_the_window()
@@ -234,6 +257,7 @@ fn operators_are_told_what_the_file_beside_this_one_says() {
         targets(),
         disks(),
         disks_in_an_emergency(),
+        called_off(),
         leases(),
         answers(),
     ];

@@ -185,6 +185,8 @@ pub struct World {
     /// Faults that a story orders, each with how many chances to happen it lets pass.
     pub ordered: Vec<(usize, Fault)>,
     pub trace: Option<String>,
+    /// Of each write of a slot, whether nobody else could commit meanwhile.
+    pub written_alone: Vec<bool>,
 }
 
 impl World {
@@ -237,6 +239,7 @@ impl World {
             names: 0,
             ordered: Vec::new(),
             trace: traced.then(String::new),
+            written_alone: Vec::new(),
             setting,
             planted,
             dice,

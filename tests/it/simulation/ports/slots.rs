@@ -33,6 +33,10 @@ impl Slots for SimulatedSlots {
         self.is_remote
     }
 
+    fn placed_by_person(&self) -> bool {
+        self.operator.world(|world| world.setting.slots_by_person)
+    }
+
     async fn read(&self, slot: SlotName) -> Result<Option<Secret>, SlotError> {
         self.operator.enter("slots.read");
         self.away().await;
@@ -60,6 +64,11 @@ impl Slots for SimulatedSlots {
     ) -> Result<Option<Placement>, SlotError> {
         self.operator.enter("slots.write");
         self.away().await;
+        if self.placed_by_person() {
+            let is_placed = self.operator.world(|world| *world.slot(slot) == number(secret.fingerprint()));
+            return if is_placed { Ok(None) } else { Err(error("the slot does not hold it", false)) };
+        }
+        self.operator.world(|world| world.written_alone.push(world.holds > 0));
         if self.operator.world(|world| world.slot_is_changed(slot, over)) {
             return Err(error("somebody else wrote the slot", false));
         }
@@ -80,6 +89,9 @@ impl Slots for SimulatedSlots {
 
     async fn erase(&self, slot: SlotName, fingerprint: Fingerprint, seen: &Seen) -> Result<(), SlotError> {
         self.operator.enter("slots.erase");
+        if self.placed_by_person() {
+            return Ok(());
+        }
         self.away().await;
         if self.operator.luck(&[Fault::SlotEraseFailed]).is_some() {
             return Err(error("the slot cannot be erased", false));
