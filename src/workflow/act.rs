@@ -10,7 +10,7 @@ use crate::crash;
 use crate::error::Failure;
 use crate::exit::ExitCode;
 use crate::provider::{Minted, Outcome};
-use crate::rotation::credential::{Credential, Placement, ProviderKeyId, SlotName};
+use crate::rotation::credential::{Credential, Placement, ProviderKeyId, SlotName, Verdict};
 use crate::rotation::effect::Effect;
 use crate::rotation::event::Event;
 use crate::rotation::lease::LeaseStanding;
@@ -68,10 +68,15 @@ pub(super) async fn perform(drive: &mut Drive<'_, '_>, effect: Effect) -> Result
             drive.ports.narrator.waiting(&format!("reactivating {fingerprint} ({id}) …"));
             drop(drive.locked.hold(drive.ports)?);
             let outcome = drive.ports.provider.reactivate(&id).await;
-            let takes_back = !drive.state().is_some_and(KeyState::is_undoing);
-            if takes_back && matches!(outcome, Outcome::Done(())) {
-                let reason = why_taken_back(drive, fingerprint);
-                drive.facts.taken_back = Some(TakenBack { fingerprint, reason });
+            if !drive.state().is_some_and(KeyState::is_undoing) {
+                // Before the call makes the plan forget what was seen; a second try tells the first one's reason.
+                let begun = drive.taking_back.take().filter(|begun| begun.fingerprint == fingerprint);
+                let begun = begun
+                    .unwrap_or_else(|| TakenBack { fingerprint, reason: why_taken_back(drive, fingerprint) });
+                if matches!(outcome, Outcome::Done(())) {
+                    drive.facts.taken_back = Some(begun.clone());
+                }
+                drive.taking_back = Some(begun);
             }
             drive.called(fingerprint, outcome);
             Ok(())
@@ -313,16 +318,21 @@ pub(super) async fn forget_revoked_value(drive: &mut Drive<'_, '_>) -> Result<()
     Ok(())
 }
 
+/// Why a revocation is being taken back, as far as this run has seen it.
 fn why_taken_back(drive: &Drive<'_, '_>, fingerprint: Fingerprint) -> String {
-    use crate::rotation::credential::Verdict;
-    match drive.facts.probes.get(&fingerprint) {
-        Some(Verdict::Accepted) => "the provider confirmed the revocation, but the old credential went on being \
-                                    accepted: the id is not its own, or the provider lags beyond revoke_timeout"
-            .to_owned(),
-        _ => "after the revocation the active credential was refused: the revoked id was not the old \
-              credential's own"
-            .to_owned(),
+    let verdict = |fingerprint: Fingerprint| drive.facts.probes.get(&fingerprint).copied();
+    let active = drive.state().and_then(|state| verdict(state.active().fingerprint));
+    match (verdict(fingerprint), active) {
+        (Some(Verdict::Accepted), _) => {
+            "the provider confirmed the revocation, but the old credential went on being accepted: the id is not its \
+             own, or the provider lags beyond revoke_timeout"
+        }
+        (_, Some(Verdict::Rejected)) => {
+            "after the revocation the active credential was refused: the revoked id was not the old credential's own"
+        }
+        _ => "an earlier command had begun to take it back",
     }
+    .to_owned()
 }
 
 pub(super) fn slot_failure(error: SlotError, exit: ExitCode) -> Failure {

@@ -12,7 +12,7 @@ use crate::rotation::effect::{Effect, Intent};
 use crate::rotation::event::Event;
 use crate::rotation::evidence::{self, Evidence};
 use crate::rotation::phase::KeyState;
-use crate::rotation::plan::{Facts, Goal, Refusal, Step, Wait, plan};
+use crate::rotation::plan::{Facts, Goal, Refusal, Step, TakenBack, Wait, plan};
 use crate::rotation::stamp::{Stamp, elapsed, plus_seconds};
 
 /// No goal needs as many steps; a plan that goes in circles ends here.
@@ -39,6 +39,8 @@ pub(super) struct Drive<'a, 'lock> {
     pub(super) provider_time: Option<(Timestamp, Stamp)>,
     /// When the provider confirmed the last revocation or reactivation.
     pub(super) confirmed_at: Option<Stamp>,
+    /// The revocation that this run has begun to take back, and why.
+    pub(super) taking_back: Option<TakenBack>,
     /// Come back at once where a person must act: whoever waits for one does so with the lock free.
     pub(super) leaves_person: bool,
 }
@@ -72,6 +74,7 @@ impl<'a, 'lock> Drive<'a, 'lock> {
             evidence: None,
             provider_time: None,
             confirmed_at: None,
+            taking_back: None,
             leaves_person: false,
         }
     }

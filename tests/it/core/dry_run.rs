@@ -44,6 +44,7 @@ const WANTED: &[(&str, &str)] = &[
     ("Idle", "stage new"),
     ("Idle", "mint"),
     ("Idle, making a key", "abort"),
+    ("Idle, old leaked", "abort"),
     ("Idle, sweeping", "mint"),
     ("Staged", "promote"),
     ("Staged", "abort"),

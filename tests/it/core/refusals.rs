@@ -313,6 +313,7 @@ pub fn cases() -> Vec<Case> {
         case(forward(), "abort", "the record cannot be had", |f, _| { f.key_statuses.clear(); f.unknown_calls.insert(credential("old").fingerprint, UnknownCalls { count: 1, detail: "?".into() }); }, "+switched"),
         case(forward(), "abort", "disabled, and the provider lags", |f, _| on_record(f, "old", KeyStatus::Inactive), "-Rejected"),
         case(forward(), "abort", "gone, and the provider lags", |f, _| { f.key_statuses.insert(credential("old").fingerprint, None); }, "-Rejected"),
+        case(with_intent(sample::erase("third"), staged()), "abort", "another value may lie there", |_, _| {}, "erase"),
         case(ended_as(Ending::Aborted), "abort", "aborted before", |_, _| {}, "done"),
         case(ended_as(Ending::Finished), "abort", "finished before", |_, _| {}, "-phase"),
         case(idle(), "abort", "an emergency was called off", |f, _| f.emergency_ended = true, "done"),

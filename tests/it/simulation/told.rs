@@ -195,6 +195,8 @@ fn no_admin_key() -> Story {
         world.setting.admin = false;
     })
     .after_the_window()
+    .goes_wrong("the person is not there", 0, Fault::PersonStayedAway)
+    .finishes()
     .finishes()
     .types(&Command::Finish { wait: true, accept: [].into() })
     .types(&Command::Undo)

@@ -4,6 +4,7 @@ use rotate::rotation::credential::SlotName;
 use rotate::rotation::plan::Suspect;
 
 use super::fault::Fault;
+use super::planted::Planted;
 use super::story::Command;
 use super::told::{Story, has_keys, leaks, with_targets};
 use super::world::{Kind, Later};
@@ -100,9 +101,25 @@ fn keys_that_were_being_made() -> Story {
         .goes_wrong("the provider refuses", 0, Fault::CallRefused)
         .types(&MAKES)
         .types(&MAKES)
-        .types(&Command::Abort)
+}
+
+fn a_key_that_is_not_wanted() -> Story {
+    Story::new("a key that is not wanted any more", |world| world.setting.mints = true)
+        .types(&Command::Adopt(0))
         .dies(&MAKES, 13)
         .types(&Command::Abort)
+        .types(&Command::Abort)
+}
+
+fn revocations_taken_back() -> Story {
+    Story::new("a revocation that does not show, and whose end is not told", |world| {
+        has_keys(world, 2);
+        world.planted = Some(Planted::ProbeAlwaysAccepts);
+    })
+    .after_the_window()
+    .goes_wrong("bringing it back is done, and that is not told", 1, Fault::CallDoneNotTold)
+    .finishes()
+    .finishes()
 }
 
 fn revocations() -> Story {
@@ -253,7 +270,9 @@ fn operators_are_told_what_the_file_beside_this_one_says() {
         slots_of_others(),
         keys_that_are_made(),
         keys_that_were_being_made(),
+        a_key_that_is_not_wanted(),
         revocations(),
+        revocations_taken_back(),
         targets(),
         disks(),
         disks_in_an_emergency(),

@@ -137,6 +137,10 @@ impl Narrator for Listener {
                 .find(|number| text.contains(&format!("ends in {} ", value(*number).last4())));
             let known = asked.filter(|asked| state.credential(fingerprint(*asked)).is_some());
             let Some(credential) = known else { return };
+            if world.next_ordered(&[Fault::PersonStayedAway]).is_some() {
+                world.met(Fault::PersonStayedAway);
+                return;
+            }
             let is_quiet = world.running[self.0.who].as_ref().is_none_or(|running| running.trouble == 0);
             if !is_quiet && world.dice.chance(300) {
                 world.met(Fault::PersonStayedAway);
