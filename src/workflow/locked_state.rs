@@ -397,7 +397,10 @@ impl<'lock> LockedState<'lock> {
 
     fn problem(&mut self, ports: &Ports, text: String) {
         ports.narrator.warn(&text);
-        self.problems.push(text);
+        // A disk that fails often is one problem.
+        if !self.problems.contains(&text) {
+            self.problems.push(text);
+        }
     }
 }
 

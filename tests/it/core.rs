@@ -11,6 +11,7 @@ mod invariants;
 mod last_use;
 mod leases;
 mod minting;
+mod neighbours;
 mod overview;
 pub mod plan_table;
 mod questions;

@@ -202,6 +202,30 @@ fn interrupted_making() -> KeyState {
     with_intent(Effect::Mint { rotation, existing: BTreeSet::new() }, idle())
 }
 
+/// Making a key was begun so many seconds ago.
+fn making_for(seconds: i64) -> KeyState {
+    let mut state = with_intent(sample::mint(), idle());
+    if let Some(intent) = &mut state.intent {
+        intent.begun_at = sample::at(over().wall.as_second() - seconds);
+    }
+    state
+}
+
+/// The same, so many seconds ago by the clock that tells when keys are made.
+fn by_providers_clock(mut state: KeyState, seconds: i64) -> KeyState {
+    if let Some(intent) = &mut state.intent {
+        intent.begun_at.provider = Some(sample::at(over().wall.as_second() - seconds).wall);
+    }
+    state
+}
+
+/// Beside the one that was there, a key that was made so many seconds after the intent.
+fn list_made(facts: &mut Facts, seconds: i64) {
+    list(facts, &["old", "third"]);
+    let Some(Ok(listed)) = &mut facts.listed else { panic!() };
+    listed[1].created_at = Some(sample::at(over().wall.as_second() + seconds).wall);
+}
+
 /// An emergency came in between while a key was swept.
 fn left_over() -> KeyState {
     KeyState { left_over: Some(sample::intent(sample::sweep("third"))), ..idle() }
@@ -238,6 +262,17 @@ pub fn cases() -> Vec<Case> {
         case(idle(), "mint", "refused", |f, _| f.minting.refused = Some("?".into()), "-ProviderRefused"),
         case(making(), "mint", "made now", |f, _| f.minted = Some(credential("third")), "store_staged"),
         case(interrupted_making(), "mint", "made now, for an earlier rotation", |f, _| f.minted = Some(credential("third")), "store_staged"),
+        case(undone_until(0), "mint", "the revoked one may still be brought back", |f, _| list(f, &["old", "new"]), "-NoRoom"),
+        case(undone_until(-1), "mint", "the revoked one makes room", |f, _| list(f, &["old", "new"]), "delete"),
+        case(undone_until(-1), "mint", "the revoked one is gone already", |f, _| list(f, &["third", "new"]), "-NoRoom"),
+        case(making_for(30), "mint", "begun half a minute ago", |f, _| f.listed = Some(Ok(vec![])), "mint"),
+        case(making_for(31), "mint", "begun longer ago", |f, _| f.listed = Some(Ok(vec![])), "+dropped"),
+        case(by_providers_clock(making_for(9000), 30), "mint", "begun half a minute ago, by the provider's clock", |f, _| f.listed = Some(Ok(vec![])), "mint"),
+        case(by_providers_clock(making_for(0), 31), "mint", "begun longer ago, by the provider's clock", |f, _| f.listed = Some(Ok(vec![])), "+dropped"),
+        case(making(), "mint", "a key from a minute before", |f, _| list_made(f, -60), "sweep"),
+        case(making(), "mint", "a key from longer before", |f, _| list_made(f, -61), "-StrangeKey"),
+        case(making(), "mint", "a key from two minutes after", |f, _| list_made(f, 120), "sweep"),
+        case(making(), "mint", "a key from longer after", |f, _| list_made(f, 121), "-StrangeKey"),
         case(left_over(), "mint", "something is left over", |_, _| {}, "+intended"),
         case(making(), "mint", "refused at once", |f, _| f.minting.refused = Some("?".into()), "+dropped"),
         case(making(), "mint", "refused, perhaps made before", |f, _| { f.minting.refused = Some("?".into()); f.minting.is_resumed = true; }, "-ProviderRefused"),

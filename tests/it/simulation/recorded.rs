@@ -84,3 +84,32 @@ fn a_slot_on_this_machine_is_written_while_nobody_else_commits() {
     assert_eq!(written(false)[1..], [true]);
     assert_eq!(written(true)[1..], [false], "nobody is kept away for as long as a network takes");
 }
+
+#[test]
+fn every_entry_names_the_rotation_that_it_is_of() {
+    let story = Story::new("", |world| has_keys(world, 2))
+        .types(&Command::Adopt(0))
+        .stages(1)
+        .types(&Command::Promote)
+        .types(&leaks(Suspect::Old, None, false));
+    let entries = journal::entries(&story.simulation.world.borrow().disk.journal);
+    let named: Vec<_> = entries
+        .iter()
+        .map(|entry| (entry.event.as_str(), entry.rotation.as_deref().unwrap_or("-")))
+        .collect();
+    let first = "rotation-1";
+    assert_eq!(
+        named,
+        [
+            ("adopted", "-"),
+            ("intended", "-"),
+            ("staged", first),
+            ("switched", first),
+            ("grace_opened", first),
+            ("emergency_declared", "rotation-2"),
+            ("intended", first),
+            ("revoked", first),
+            ("emergency_ended", first),
+        ]
+    );
+}

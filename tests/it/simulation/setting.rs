@@ -44,6 +44,10 @@ pub struct Setting {
     pub remote_slots: bool,
     /// A person puts the values into the slots; only stories have such.
     pub slots_by_person: bool,
+    /// As the configuration calls it; only stories give it another name.
+    pub provider: &'static str,
+    /// What starts the clock of a window; only stories wait for the first use.
+    pub grace_from: GraceFrom,
 }
 
 impl Setting {
@@ -65,6 +69,8 @@ impl Setting {
             has_lag: dice.chance(300),
             remote_slots: dice.chance(300),
             slots_by_person: false,
+            provider: "simulated",
+            grace_from: GraceFrom::Promotion,
         }
     }
 
@@ -81,6 +87,8 @@ impl Setting {
             has_lag: false,
             remote_slots: false,
             slots_by_person: false,
+            provider: "simulated",
+            grace_from: GraceFrom::Promotion,
         }
     }
 
@@ -106,7 +114,7 @@ impl Setting {
             secondary_env: "KEY_SECONDARY".to_owned(),
             policy: Policy {
                 grace: GracePolicy {
-                    from: GraceFrom::Promotion,
+                    from: self.grace_from,
                     grace_seconds: seconds(GRACE),
                     longest_job_seconds: seconds(LONGEST_JOB),
                     slowest_refresh_seconds: seconds(REFRESH),

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use rotate::rotation::credential::SlotName;
 use rotate::rotation::evidence::Item;
+use rotate::rotation::grace::GraceFrom;
 use rotate::rotation::plan::Suspect;
 
 use super::fault::Fault;
@@ -326,6 +327,53 @@ fn reports_of_use() -> Story {
     .finishes()
 }
 
+fn first_uses() -> Story {
+    Story::new("a provider that tells the last use", |world| {
+        world.setting.mints = true;
+        world.setting.tells_last_use = true;
+        world.setting.grace_from = GraceFrom::FirstUse;
+    })
+    .types(&Command::Adopt(0))
+    .types(&Command::Stage { credential: None, replace: false })
+    .types(&Command::Promote)
+    .minutes_pass(1)
+    .finishes()
+    .minutes_pass(61)
+    .finishes()
+    .minutes_pass(61)
+    .finishes()
+}
+
+fn first_uses_told_by_the_way() -> Story {
+    Story::new("a provider that tells the last use, and a window from the promotion", |world| {
+        world.setting.mints = true;
+        world.setting.tells_last_use = true;
+    })
+    .types(&Command::Adopt(0))
+    .types(&Command::Stage { credential: None, replace: false })
+    .types(&Command::Promote)
+    .minutes_pass(61)
+    .finishes()
+    .minutes_pass(61)
+    .finishes()
+}
+
+fn another_provider() -> Story {
+    Story::new("a key of another provider", |world| has_keys(world, 1))
+        .types(&Command::Adopt(0))
+        .meanwhile("the configuration names another provider", |world| world.setting.provider = "other")
+        .stages(1)
+}
+
+/// A credential that lies nowhere any more, while another one is being stored.
+fn leaks_of_what_was_set_aside() -> Story {
+    Story::new("a leak of everything, with one that was set aside", |world| has_keys(world, 3))
+        .types(&Command::Adopt(0))
+        .stages(1)
+        .types(&Command::Abort)
+        .types(&leaks(Suspect::All, Some(2), false))
+}
+
 fn credentials_that_are_dead() -> Story {
     Story::new("credentials that are dead", |world| has_keys(world, 3))
         .meanwhile("key 1 is disabled", |world| world.keys[1].is = KeyIs::Inactive)
@@ -334,6 +382,8 @@ fn credentials_that_are_dead() -> Story {
         .stages(1)
         .stages(2)
         .meanwhile("key 2 is disabled", |world| world.keys[2].is = KeyIs::Inactive)
+        .types(&Command::Promote)
+        .meanwhile("its slot holds another one", |world| *world.slot(SlotName::Secondary) = Some(3))
         .types(&Command::Promote)
         .meanwhile("its slot is emptied", |world| *world.slot(SlotName::Secondary) = None)
         .types(&Command::Promote)
@@ -372,6 +422,10 @@ fn operators_are_told_what_the_file_beside_this_one_says() {
         slots_of_a_person(),
         slots_that_are_taken(),
         reports_of_use(),
+        first_uses(),
+        first_uses_told_by_the_way(),
+        another_provider(),
+        leaks_of_what_was_set_aside(),
         credentials_that_are_dead(),
         revocations_taken_back(),
     ];

@@ -197,9 +197,48 @@ fn disks() -> Story {
         .goes_wrong("the state is written, and perhaps not durable", 0, Fault::StoreUnknownDone)
         .types(&Command::Undo)
         .types(&Command::Undo)
+        .minutes_pass(61)
+        .finishes()
+        .goes_wrong("the outcome is written, and perhaps not durable", 1, Fault::StoreUnknownDone)
+        .types(&Command::Undo)
+        .types(&Command::Undo)
         .goes_wrong("the state is not written, and nobody knows", 0, Fault::StoreUnknownNotDone)
         .types(&Command::Abort)
         .types(&Command::Abort)
+}
+
+/// What was noted is taken in once, also where the note stays.
+fn notes_that_stay() -> Story {
+    Story::new("a note that stays", |world| has_keys(world, 2))
+        .types(&Command::Adopt(0))
+        .goes_wrong("the journal cannot be written after the effect", 1, Fault::JournalTorn)
+        .stages(1)
+        .goes_wrong("the note cannot be cleared", 0, Fault::SpoolClearFailed)
+        .types(&Command::Promote)
+        .types(&Command::Promote)
+}
+
+fn notes_that_stay_in_an_emergency() -> Story {
+    Story::new("a note that stays in an emergency", |world| has_keys(world, 2))
+        .types(&Command::Adopt(0))
+        .goes_wrong("the journal cannot be written after the effect", 1, Fault::JournalTorn)
+        .stages(1)
+        .goes_wrong("the note cannot be cleared", 0, Fault::SpoolClearFailed)
+        .types(&leaks(Suspect::Old, None, false))
+        .types(&leaks(Suspect::Old, None, false))
+}
+
+/// The state cannot be written, then it can, then it cannot.
+fn disks_that_come_and_go() -> Story {
+    Story::new("a disk that comes and goes in an emergency", |world| has_keys(world, 2))
+        .types(&Command::Adopt(0))
+        .stages(1)
+        .types(&Command::Promote)
+        .goes_wrong("the state cannot be written when the emergency is declared", 0, Fault::StoreFailed)
+        .goes_wrong("and after the revocation", 1, Fault::StoreFailed)
+        .goes_wrong("and at the end", 0, Fault::StoreFailed)
+        .types(&leaks(Suspect::Old, None, false))
+        .stages(2)
 }
 
 fn disks_in_an_emergency() -> Story {
@@ -275,7 +314,10 @@ fn operators_are_told_what_the_file_beside_this_one_says() {
         revocations_taken_back(),
         targets(),
         disks(),
+        notes_that_stay(),
         disks_in_an_emergency(),
+        notes_that_stay_in_an_emergency(),
+        disks_that_come_and_go(),
         called_off(),
         leases(),
         answers(),

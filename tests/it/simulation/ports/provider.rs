@@ -75,7 +75,7 @@ impl SimulatedProvider {
 #[async_trait(?Send)]
 impl Provider for SimulatedProvider {
     fn name(&self) -> &'static str {
-        "simulated"
+        self.operator.world(|world| world.setting.provider)
     }
 
     fn capabilities(&self) -> Capabilities {
