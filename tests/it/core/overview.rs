@@ -1,11 +1,11 @@
 //! Where a key stands, as `status` tells it: every phase and variant, whole.
 
 use rotate::rotation::credential::SlotName;
-use rotate::rotation::phase::{KeyState, Phase, Propagation};
+use rotate::rotation::phase::{EndedRotation, Ending, KeyState, Phase, Propagation};
 use rotate::store::format::Record;
 use rotate::workflow::overview::{Overview, serving};
 
-use super::sample::{GRACE, at, credential, emergency, grace, opened, over, states};
+use super::sample::{GRACE, at, credential, emergency, grace, opened, over, revoked, rotation, states};
 
 fn record(state: KeyState) -> Record {
     Record {
@@ -38,6 +38,13 @@ fn more() -> Vec<(&'static str, KeyState)> {
     if let Some(emergency) = &mut quoted.emergency {
         emergency.reason = "somebody's laptop".to_owned();
     }
+    let ended = |ended| {
+        let mut state = revoked();
+        state.last_rotation = Some(EndedRotation { rotation: rotation(), ended });
+        state
+    };
+    let mut grown = grace();
+    grown.longest_job_seen_seconds = 7200;
     let mut expiring = grace();
     if let Phase::GraceWindow { active, .. } = &mut expiring.phase {
         active.expires_at = Some(at(1_772_366_400 + 86_400).wall);
@@ -48,6 +55,9 @@ fn more() -> Vec<(&'static str, KeyState)> {
         ("a target was left behind", left_behind),
         ("a reason with a quote", quoted),
         ("an active one that expires", expiring),
+        ("a longer job was seen", grown),
+        ("revoked in an emergency", ended(Ending::Emergency)),
+        ("revoked by finish", ended(Ending::Finished)),
     ]
 }
 

@@ -226,6 +226,35 @@ fn list_made(facts: &mut Facts, seconds: i64) {
     listed[1].created_at = Some(sample::at(over().wall.as_second() + seconds).wall);
 }
 
+/// In its window, with a target that was not written in it.
+fn unwritten() -> KeyState {
+    let mut state = grace();
+    if let Phase::GraceWindow { propagation, .. } = &mut state.phase {
+        propagation.clear();
+    }
+    state
+}
+
+/// An emergency left a target behind.
+fn left_behind(mut state: KeyState) -> KeyState {
+    state.stale_targets.insert(TargetId("app".to_owned()), "it was down".to_owned());
+    state
+}
+
+/// In its window, with one id on record for both credentials.
+fn grace_with_one_id() -> KeyState {
+    let mut state = grace();
+    if let Phase::GraceWindow { active, .. } = &mut state.phase {
+        active.provider_key_id = credential("old").provider_key_id;
+    }
+    state
+}
+
+/// Consumers are with the new one, and the old one has leaked.
+fn leaked_forward() -> KeyState {
+    sample::with_emergency(&["old"], false, promoted(Direction::Forward, &Propagation::Confirmed))
+}
+
 /// An emergency came in between while a key was swept.
 fn left_over() -> KeyState {
     KeyState { left_over: Some(sample::intent(sample::sweep("third"))), ..idle() }
@@ -401,6 +430,21 @@ pub fn cases() -> Vec<Case> {
         case(revoked(), "purge", "cannot delete", |_, p| p.capabilities.delete = false, "-CannotDelete"),
         case(revoked(), "purge", "brought back by hand", |f, _| { f.key_statuses.insert(credential("old").fingerprint, Some(KeyStatus::Active)); }, "-StillAccepted"),
         case(revoked(), "purge", "gone already", |f, _| { f.key_statuses.insert(credential("old").fingerprint, None); }, "+purged"),
+        case(grace(), "promote", "target does not answer", |_, _| {}, "done"),
+        case(grace(), "promote", "target that was written does not answer", |f, _| reads(f, ReadBack::Unknown("?".into())), "-TargetsBroken"),
+        case(unwritten(), "promote", "target that was not written does not answer", |f, _| reads(f, ReadBack::Unknown("?".into())), "+drifted"),
+        case(left_behind(sample::outage()), "promote", "nothing serves", |_, _| {}, "-phase"),
+        case(left_behind(revoked()), "promote", "a target was left behind", |_, _| {}, "write_targets"),
+        case(making(), "stage third", "just that key was made", |f, _| list(f, &["old", "third"]), "store_staged"),
+        case(grace(), "finish", "value gone", |f, _| { is_gone(f, "old"); on_record(f, "old", KeyStatus::Active); }, "-ValueMissing"),
+        case(grace_with_one_id(), "finish", "both have one id", |_, _| {}, "-IdChanged"),
+        case(leaked_forward(), "old leaked", "no verdict", |f, _| see(f, "old", Verdict::Unknown), "-Unreachable"),
+        case(leaked_forward(), "old leaked", "value gone", |f, _| { is_gone(f, "old"); on_record(f, "old", KeyStatus::Active); }, "revoke"),
+        case(leaked_forward(), "old leaked", "value gone, and nothing else serves", |f, _| { is_gone(f, "old"); on_record(f, "old", KeyStatus::Active); see(f, "new", Verdict::Rejected); }, "-NeedsReplacement"),
+        case(leaked_forward(), "old leaked", "value gone, and gone at the provider", |f, _| { is_gone(f, "old"); on_record(f, "old", KeyStatus::Inactive); }, "+revoked"),
+        case(with_intent(revoke("old"), leaked_forward()), "old leaked", "asked for, value gone, active on record", |f, _| { f.confirmed_calls.insert(credential("old").fingerprint); is_gone(f, "old"); on_record(f, "old", KeyStatus::Active); }, "-StillAccepted"),
+        case(with_intent(revoke("old"), leaked_forward()), "old leaked", "asked for, value gone, ended on record", |f, _| { f.confirmed_calls.insert(credential("old").fingerprint); is_gone(f, "old"); on_record(f, "old", KeyStatus::Inactive); }, "+revoked"),
+        case(with_intent(sample::reactivate("old"), sample::with_emergency(&["new"], true, revoked())), "give up", "an undo of another one is under way", |_, _| {}, "revoke"),
         case(leaked(), "old leaked", "successor rejected", |f, _| see(f, "new", Verdict::Rejected), "-NeedsReplacement"),
         case(leaked(), "with third", "replacement rejected", |f, _| see(f, "third", Verdict::Rejected), "-Rejected"),
         case(leaked(), "with third", "replacement unknown", |f, _| see(f, "third", Verdict::Unknown), "-Unreachable"),

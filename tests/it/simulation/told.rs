@@ -327,6 +327,16 @@ fn reports_of_use() -> Story {
     .finishes()
 }
 
+fn a_key_that_is_never_accepted() -> Story {
+    Story::new("a key that is made and never accepted", |world| {
+        world.setting.mints = true;
+        world.keys[1].accepted_from = i64::MAX;
+    })
+    .types(&Command::Adopt(0))
+    .types(&Command::Stage { credential: None, replace: false })
+    .types(&Command::Stage { credential: None, replace: false })
+}
+
 fn first_uses() -> Story {
     Story::new("a provider that tells the last use", |world| {
         world.setting.mints = true;
@@ -422,6 +432,7 @@ fn operators_are_told_what_the_file_beside_this_one_says() {
         slots_of_a_person(),
         slots_that_are_taken(),
         reports_of_use(),
+        a_key_that_is_never_accepted(),
         first_uses(),
         first_uses_told_by_the_way(),
         another_provider(),
