@@ -20,6 +20,7 @@ mod regressions;
 mod run;
 pub mod sample;
 mod serve;
+mod standings;
 mod steps;
 mod story;
 mod transitions;

@@ -1,7 +1,7 @@
 //! What each goal refuses, fact by fact: nothing bad is passed over, and nothing unknown is taken for
 //! good.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rotate::rotation::credential::{
@@ -12,11 +12,15 @@ use rotate::rotation::effect::Effect;
 use rotate::rotation::evidence::Item;
 use rotate::rotation::grace::GraceFrom;
 use rotate::rotation::lease::{LeaseSeen, LeaseStanding};
-use rotate::rotation::phase::{Direction, EndedRotation, Ending, KeyState, Phase, Propagation, Rotation};
+use rotate::rotation::phase::{Direction, Ending, KeyState, Phase, Propagation};
 use rotate::rotation::plan::{Facts, Goal, Policy, Step, UnknownCalls, plan};
 
 use super::plan_table::{goals, ideal, policy, word};
 use super::sample::{self, credential, grace, idle, over, promoted, revoke, revoked, staged, with_intent};
+use super::standings::{
+    by_providers_clock, ended_as, grace_with_one_id, interrupted_making, leaked_forward, left_behind,
+    left_over, making_for, nameless, undone_until, unwritten,
+};
 
 type Spoil = fn(&mut Facts, &mut Policy);
 
@@ -172,92 +176,11 @@ fn unknown() -> LeaseStanding {
     LeaseStanding::Unknown("another host".to_owned())
 }
 
-/// At rest, after a rotation that ended in this way.
-fn ended_as(ended: Ending) -> KeyState {
-    KeyState { last_rotation: Some(EndedRotation { rotation: sample::rotation(), ended }), ..idle() }
-}
-
-/// Revoked, with so many seconds more in which it can be undone.
-fn undone_until(seconds: i64) -> KeyState {
-    let mut state = revoked();
-    if let Phase::Revoked { revoked, .. } = &mut state.phase {
-        revoked.undo_until = Some(sample::at(over().wall.as_second() + seconds).wall);
-    }
-    state
-}
-
-/// In its window, with a credential whose id is not on record.
-fn nameless(name: &str) -> KeyState {
-    let mut state = grace();
-    if let Phase::GraceWindow { active, retiring, .. } = &mut state.phase {
-        let nameless = if name == "new" { active } else { retiring };
-        nameless.provider_key_id = None;
-    }
-    state
-}
-
-/// Making a key was begun by an earlier command.
-fn interrupted_making() -> KeyState {
-    let rotation = Rotation { id: "r-0".to_owned(), ..sample::rotation() };
-    with_intent(Effect::Mint { rotation, existing: BTreeSet::new() }, idle())
-}
-
-/// Making a key was begun so many seconds ago.
-fn making_for(seconds: i64) -> KeyState {
-    let mut state = with_intent(sample::mint(), idle());
-    if let Some(intent) = &mut state.intent {
-        intent.begun_at = sample::at(over().wall.as_second() - seconds);
-    }
-    state
-}
-
-/// The same, so many seconds ago by the clock that tells when keys are made.
-fn by_providers_clock(mut state: KeyState, seconds: i64) -> KeyState {
-    if let Some(intent) = &mut state.intent {
-        intent.begun_at.provider = Some(sample::at(over().wall.as_second() - seconds).wall);
-    }
-    state
-}
-
 /// Beside the one that was there, a key that was made so many seconds after the intent.
 fn list_made(facts: &mut Facts, seconds: i64) {
     list(facts, &["old", "third"]);
     let Some(Ok(listed)) = &mut facts.listed else { panic!() };
     listed[1].created_at = Some(sample::at(over().wall.as_second() + seconds).wall);
-}
-
-/// In its window, with a target that was not written in it.
-fn unwritten() -> KeyState {
-    let mut state = grace();
-    if let Phase::GraceWindow { propagation, .. } = &mut state.phase {
-        propagation.clear();
-    }
-    state
-}
-
-/// An emergency left a target behind.
-fn left_behind(mut state: KeyState) -> KeyState {
-    state.stale_targets.insert(TargetId("app".to_owned()), "it was down".to_owned());
-    state
-}
-
-/// In its window, with one id on record for both credentials.
-fn grace_with_one_id() -> KeyState {
-    let mut state = grace();
-    if let Phase::GraceWindow { active, .. } = &mut state.phase {
-        active.provider_key_id = credential("old").provider_key_id;
-    }
-    state
-}
-
-/// Consumers are with the new one, and the old one has leaked.
-fn leaked_forward() -> KeyState {
-    sample::with_emergency(&["old"], false, promoted(Direction::Forward, &Propagation::Confirmed))
-}
-
-/// An emergency came in between while a key was swept.
-fn left_over() -> KeyState {
-    KeyState { left_over: Some(sample::intent(sample::sweep("third"))), ..idle() }
 }
 
 #[rustfmt::skip]
