@@ -17,6 +17,7 @@ pub mod plan_table;
 mod questions;
 mod refusals;
 mod regressions;
+mod replacements;
 mod run;
 pub mod sample;
 mod serve;

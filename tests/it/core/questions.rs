@@ -2,8 +2,8 @@
 //! something is ended.
 
 use rotate::rotation::credential::{Credential, ProviderKeyId};
-use rotate::rotation::phase::{Direction, Propagation};
-use rotate::rotation::plan::{Facts, HeldElsewhere, Policy, UnknownCalls};
+use rotate::rotation::phase::{Direction, KeyState, Propagation};
+use rotate::rotation::plan::{Facts, HeldElsewhere, Policy, Suspect, UnknownCalls, suspects};
 
 use super::plan_table::policy;
 use super::sample::{
@@ -95,6 +95,24 @@ fn a_credential_is_known_wherever_it_is_remembered() {
     }
     assert!(!state.knows(&id("fourth")));
     assert_eq!(state.credential(credential("fourth").fingerprint), None);
+}
+
+#[test]
+fn the_new_one_is_the_one_that_was_set_aside_where_nothing_is_under_way() {
+    let of = |state: &KeyState, suspect| suspects(state, suspect);
+    let named = |names: &[&str]| names.iter().map(|name| credential(name).fingerprint).collect();
+    let with_aside = |mut state: KeyState| {
+        state.set_aside.push(credential("third"));
+        state
+    };
+    assert_eq!(of(&idle(), Suspect::New), named(&["old"]));
+    assert_eq!(of(&with_aside(idle()), Suspect::New), named(&["third"]));
+    assert_eq!(of(&with_aside(idle()), Suspect::Old), named(&["old"]));
+    assert_eq!(of(&with_aside(staged()), Suspect::New), named(&["new"]));
+    assert_eq!(of(&with_aside(staged()), Suspect::All), named(&["old", "new"]));
+    assert_eq!(of(&grace(), Suspect::Old), named(&["old"]));
+    let back = promoted(Direction::Back, &Propagation::Pending);
+    assert_eq!((of(&back, Suspect::Old), of(&back, Suspect::New)), (named(&["old"]), named(&["new"])));
 }
 
 #[test]

@@ -361,6 +361,7 @@ pub fn cases() -> Vec<Case> {
         case(making(), "stage third", "just that key was made", |f, _| list(f, &["old", "third"]), "store_staged"),
         case(grace(), "finish", "value gone", |f, _| { is_gone(f, "old"); on_record(f, "old", KeyStatus::Active); }, "-ValueMissing"),
         case(grace_with_one_id(), "finish", "both have one id", |_, _| {}, "-IdChanged"),
+        case(leaked_forward(), "old leaked", "nobody tells of the active one", |f, _| see(f, "new", Verdict::Unknown), "revoke"),
         case(leaked_forward(), "old leaked", "no verdict", |f, _| see(f, "old", Verdict::Unknown), "-Unreachable"),
         case(leaked_forward(), "old leaked", "value gone", |f, _| { is_gone(f, "old"); on_record(f, "old", KeyStatus::Active); }, "revoke"),
         case(leaked_forward(), "old leaked", "value gone, and nothing else serves", |f, _| { is_gone(f, "old"); on_record(f, "old", KeyStatus::Active); see(f, "new", Verdict::Rejected); }, "-NeedsReplacement"),

@@ -1,18 +1,23 @@
 //! Which value a consumer is given, from slots in memory.
 
+use std::cell::{Cell, RefCell};
+use std::os::unix::fs::PermissionsExt;
+
 use async_trait::async_trait;
 use rotate::error::Failure;
 use rotate::rotation::credential::{Placement, SlotName};
 use rotate::rotation::phase::KeyState;
 use rotate::secret::{Fingerprint, Secret};
 use rotate::slots::{Purpose, Seen, SlotError, Slots};
-use rotate::store::format::Record;
+use rotate::store::format::{Record, encode};
+use rotate::store::json_file::JsonFileStore;
+use rotate::store::{StateStore, Version};
 use rotate::workflow::serve;
 
 use super::sample::{grace, idle, outage, over, revoke, revoked, staged, with_intent};
 
-/// Both slots, primary first; the examples' values are their names.
-struct Held([Option<&'static str>; 2]);
+/// Both slots, primary first; the examples' values are their names. And the place that they were pinned to.
+struct Held([Option<&'static str>; 2], RefCell<Option<String>>);
 
 fn unused<T>() -> Result<T, SlotError> {
     let message = "not in this test".to_owned();
@@ -30,6 +35,10 @@ impl Slots for Held {
             Some("broken") => unused(),
             held => Ok(held.map(|value| Secret::from_text(value.to_owned()).unwrap())),
         }
+    }
+
+    fn pin(&self, place: &str) {
+        *self.1.borrow_mut() = Some(place.to_owned());
     }
 
     async fn look(&self, _: SlotName) -> Result<Seen, SlotError> {
@@ -72,11 +81,11 @@ fn told(given: Result<Secret, Failure>) -> Result<String, (u8, String)> {
 }
 
 fn active(state: KeyState, held: [Option<&'static str>; 2]) -> Result<String, (u8, String)> {
-    told(pollster::block_on(serve::active(&record(state), &Held(held))))
+    told(pollster::block_on(serve::active(&record(state), &Held(held, RefCell::default()))))
 }
 
 fn in_slot(state: KeyState, slot: SlotName, held: [Option<&'static str>; 2]) -> Result<String, (u8, String)> {
-    told(pollster::block_on(serve::slot(&record(state), slot, &Held(held))))
+    told(pollster::block_on(serve::slot(&record(state), slot, &Held(held, RefCell::default()))))
 }
 
 fn refused(exit: u8, message: &str) -> Result<String, (u8, String)> {
@@ -124,4 +133,44 @@ fn one_particular_slot_gives_what_the_state_knows_of_it() {
     assert_eq!(in_slot(idle(), SlotName::Secondary, both), refused(5, unused));
     let empty = "the primary slot of `prod` has no value to give: primary place holds no value";
     assert_eq!(in_slot(idle(), SlotName::Primary, [None, None]), refused(5, empty));
+}
+
+#[test]
+fn slots_are_read_where_the_state_says_that_they_lie() {
+    let slots = Held([Some("old"), None], RefCell::default());
+    let mut record = record(idle());
+    pollster::block_on(serve::active(&record, &slots)).unwrap();
+    assert_eq!(*slots.1.borrow(), None);
+    record.state.place = Some("arn:one".to_owned());
+    pollster::block_on(serve::active(&record, &slots)).unwrap();
+    assert_eq!(slots.1.borrow().as_deref(), Some("arn:one"));
+}
+
+/// Puts a record of this generation into the place of whatever is there.
+fn commit(store: &JsonFileStore, generation: u64) {
+    let before: Option<Version> = store.load("prod").unwrap().map(|stored| stored.version);
+    let bytes = encode(&Record { generation, ..record(idle()) }).unwrap();
+    store.compare_and_swap("prod", before.as_ref(), &bytes, &|| true);
+}
+
+#[test]
+fn a_read_that_failed_by_an_old_record_is_done_again() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o700)).unwrap();
+    let store = JsonFileStore::open_for_change(directory.path(), true).unwrap();
+    commit(&store, 7);
+    let reads = Cell::new(0);
+    let fails = |_: &Record| Err::<(), _>(Failure::unexpected("the slot is empty"));
+    let read = |record: &Record| {
+        reads.set(reads.get() + 1);
+        if record.generation == 7 {
+            commit(&store, 8);
+            return fails(record);
+        }
+        Ok(())
+    };
+    let (record, given) = serve::settled(&store, "prod", read).unwrap();
+    assert_eq!((record.generation, given.is_ok(), reads.get()), (8, true, 2));
+    let (record, given) = serve::settled(&store, "prod", fails).unwrap();
+    assert_eq!((record.generation, given.is_ok()), (8, false), "nobody has committed meanwhile");
 }

@@ -177,6 +177,9 @@ async fn emergency(
     let given = replacement.map(value);
     let damage = revoke_now::damage(ports, suspect, &reason, given.as_ref())?;
     operator.world(|world| {
+        for consequence in &damage.consequences {
+            world.tell(|| format!("  damage: {consequence}"));
+        }
         let suspects = damage.suspects.iter().filter_map(|suspect| number(*suspect));
         world.memory.ordered.extend(suspects);
         world.memory.outage_accepted |= accept_outage;

@@ -106,7 +106,15 @@ fn typed(command: &Command) -> String {
 /// A line of the trace that the operator reads, without its time.
 fn told(line: &str) -> Option<String> {
     let line = line.get(14..)?;
-    let said = ["  says: ", "  warns: ", "  waits: ", "  dies ", "operator 0: exit ", "operator 0: done: "];
+    let said = [
+        "  damage: ",
+        "  says: ",
+        "  warns: ",
+        "  waits: ",
+        "  dies ",
+        "operator 0: exit ",
+        "operator 0: done: ",
+    ];
     said.iter().any(|said| line.starts_with(said)).then(|| line.trim_start().replace("operator 0: ", ""))
 }
 
@@ -211,7 +219,9 @@ fn a_provider_that_makes_keys() -> Story {
     Story::new("a provider that makes two keys at a time", |world| world.setting.mints = true)
         .types(&Command::Adopt(0))
         .types(&makes)
+        .types(&leaks(Suspect::All, None, false))
         .types(&Command::Promote)
+        .types(&leaks(Suspect::All, None, false))
         .minutes_pass(61)
         .finishes()
         .types(&makes)
@@ -237,6 +247,7 @@ fn an_outage() -> Story {
         .types(&Command::Adopt(0))
         .types(&leaks(Suspect::All, None, true))
         .types(&Command::Promote)
+        .types(&leaks(Suspect::Old, Some(2), false))
         .stages(1)
         .types(&Command::Promote)
 }

@@ -271,6 +271,19 @@ fn called_off() -> Story {
         .stages(2)
 }
 
+fn targets_in_an_emergency() -> Story {
+    Story::new("targets in an emergency", |world| with_targets(world, &[Kind::Local, Kind::Versioned]))
+        .types(&Command::Adopt(0))
+        .stages(1)
+        .goes_wrong("a target fails", 0, Fault::TargetWriteFailed)
+        .types(&leaks(Suspect::Old, None, false))
+        .types(&Command::Promote)
+        .stages(2)
+        .types(&Command::Promote)
+        .goes_wrong("a target does not answer", 0, Fault::ReadBackUnknown)
+        .types(&leaks(Suspect::New, None, false))
+}
+
 fn leases() -> Story {
     Story::new("leases", |world| has_keys(world, 1))
         .after_the_window()
@@ -319,6 +332,7 @@ fn operators_are_told_what_the_file_beside_this_one_says() {
         notes_that_stay_in_an_emergency(),
         disks_that_come_and_go(),
         called_off(),
+        targets_in_an_emergency(),
         leases(),
         answers(),
     ];
