@@ -18,8 +18,8 @@ use rotate::rotation::plan::{Facts, Goal, Policy, Step, UnknownCalls, plan};
 use super::plan_table::{goals, ideal, policy, word};
 use super::sample::{self, credential, grace, idle, over, promoted, revoke, revoked, staged, with_intent};
 use super::standings::{
-    by_providers_clock, ended_as, grace_with_one_id, interrupted_making, leaked_forward, left_behind,
-    left_over, making_for, nameless, undone_until, unwritten,
+    by_providers_clock, ended_as, grace_with_one_id, interrupted_making, leaked_forward, leaked_in,
+    left_behind, left_over, making_for, nameless, undone_until, unwritten,
 };
 
 type Spoil = fn(&mut Facts, &mut Policy);
@@ -362,6 +362,10 @@ pub fn cases() -> Vec<Case> {
         case(grace(), "finish", "value gone", |f, _| { is_gone(f, "old"); on_record(f, "old", KeyStatus::Active); }, "-ValueMissing"),
         case(grace_with_one_id(), "finish", "both have one id", |_, _| {}, "-IdChanged"),
         case(leaked_forward(), "old leaked", "nobody tells of the active one", |f, _| see(f, "new", Verdict::Unknown), "revoke"),
+        case(leaked_in(grace()), "old leaked", "in the window", |_, _| {}, "revoke"),
+        case(leaked_in(grace()), "old leaked", "target drifted", |f, _| reads(f, ReadBack::Absent), "+drifted"),
+        case(leaked_in(grace()), "old leaked", "target that was written does not answer", |f, _| reads(f, ReadBack::Unknown("?".into())), "revoke"),
+        case(leaked_in(unwritten()), "old leaked", "target that was not written does not answer", |f, _| reads(f, ReadBack::Unknown("?".into())), "+drifted"),
         case(leaked_forward(), "old leaked", "no verdict", |f, _| see(f, "old", Verdict::Unknown), "-Unreachable"),
         case(leaked_forward(), "old leaked", "value gone", |f, _| { is_gone(f, "old"); on_record(f, "old", KeyStatus::Active); }, "revoke"),
         case(leaked_forward(), "old leaked", "value gone, and nothing else serves", |f, _| { is_gone(f, "old"); on_record(f, "old", KeyStatus::Active); see(f, "new", Verdict::Rejected); }, "-NeedsReplacement"),

@@ -86,5 +86,10 @@ pub fn grace_with_one_id() -> KeyState {
 
 /// Consumers are with the new one, and the old one has leaked.
 pub fn leaked_forward() -> KeyState {
-    sample::with_emergency(&["old"], false, promoted(Direction::Forward, &Propagation::Confirmed))
+    leaked_in(promoted(Direction::Forward, &Propagation::Confirmed))
+}
+
+/// The old one has leaked.
+pub fn leaked_in(state: KeyState) -> KeyState {
+    sample::with_emergency(&["old"], false, state)
 }

@@ -154,10 +154,17 @@ impl Simulation {
         let turns = {
             let mut world = self.world.borrow_mut();
             // Where others are kept from committing, they wait for it.
-            if world.holds > 0 || !world.dice.chance(120) {
+            if world.holds > 0 {
                 return;
             }
-            1 + world.dice.below(60)
+            // Where a story stops it, the other one goes on to its end.
+            if world.next_ordered(&[Fault::Paused]).is_some() {
+                u64::MAX
+            } else if world.dice.chance(120) {
+                1 + world.dice.below(60)
+            } else {
+                return;
+            }
         };
         if !self.may_go_on(other) {
             return;

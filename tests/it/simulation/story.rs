@@ -132,7 +132,7 @@ fn troubled(world: &mut World, command: Command) -> Running {
     Running { trouble, crashes_at, interrupted_at, ..quiet(command) }
 }
 
-fn begin(simulation: &Rc<Simulation>, who: usize, running: Running) {
+pub fn begin(simulation: &Rc<Simulation>, who: usize, running: Running) {
     let operator = Operator { who, simulation: Rc::clone(simulation) };
     let command = running.command.clone();
     let run = typed(operator, command);

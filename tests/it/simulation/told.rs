@@ -33,12 +33,16 @@ impl Story {
         self.text.push_str(&format!("> {}\n", typed(command)));
         let running = Running { crashes_at: self.crashes_at.take(), ..story::quiet(command.clone()) };
         story::run_as(&self.simulation, running);
+        self.note_trace();
+        self
+    }
+
+    fn note_trace(&mut self) {
         let trace = self.simulation.world.borrow_mut().trace.take().unwrap_or_default();
         let mut lines: Vec<_> = trace.lines().filter_map(told).collect();
         // Whoever waits is told the same for as long as it lasts.
         lines.dedup();
         self.text.extend(lines.iter().map(|line| format!("  {line}\n")));
-        self
     }
 
     pub fn stages(self, number: usize) -> Self {
@@ -72,6 +76,27 @@ impl Story {
     pub fn dies(mut self, command: &Command, at: usize) -> Self {
         self.crashes_at = Some(at);
         self.types(command)
+    }
+
+    /// Types a command, and another one that starts when the first one has passed so many ports.
+    pub fn types_beside(mut self, command: &Command, other: &Command, starts_at: usize) -> Self {
+        self.simulation.world.borrow_mut().trace = Some(String::new());
+        self.text.push_str(&format!("> {}\n> {}, beside it\n", typed(command), typed(other)));
+        story::begin(&self.simulation, 0, story::quiet(command.clone()));
+        story::begin(&self.simulation, 1, Running { starts_at, ..story::quiet(other.clone()) });
+        self.simulation.drive();
+        self.note_trace();
+        self
+    }
+
+    /// Notes what every target holds.
+    pub fn shows_targets(mut self) -> Self {
+        let world = self.simulation.world.borrow();
+        let held: Vec<_> =
+            world.targets.iter().map(|target| format!("{:?}", target.holds().credential)).collect();
+        drop(world);
+        self.text.push_str(&format!("(targets hold {})\n", held.join(", ")));
+        self
     }
 
     /// Adopted, staged and promoted, with the window over.

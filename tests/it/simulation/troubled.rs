@@ -284,6 +284,30 @@ fn targets_in_an_emergency() -> Story {
         .types(&leaks(Suspect::New, None, false))
 }
 
+/// Killed before its targets were written; then the value that they are to hold is lost.
+fn targets_without_a_value() -> Story {
+    Story::new("targets for which there is no value", |world| with_targets(world, &[Kind::Local]))
+        .types(&Command::Adopt(0))
+        .stages(1)
+        .goes_wrong("the target fails", 0, Fault::TargetWriteFailed)
+        .types(&Command::Promote)
+        .meanwhile("the new one's slot is emptied", |world| *world.slot(SlotName::Secondary) = None)
+        .types(&leaks(Suspect::Old, None, false))
+        .types(&Command::Promote)
+}
+
+/// The new one leaks while consumers are being moved to it, and the promotion is stopped for a while.
+fn overtaken(passes: usize) -> Story {
+    Story::new(&format!("a promotion that is overtaken at {passes}"), |world| {
+        with_targets(world, &[Kind::Versioned, Kind::WriteOnly]);
+    })
+    .types(&Command::Adopt(0))
+    .stages(1)
+    .goes_wrong("it is stopped while the other one runs", passes, Fault::Paused)
+    .types_beside(&Command::Promote, &leaks(Suspect::New, None, false), 18)
+    .shows_targets()
+}
+
 fn leases() -> Story {
     Story::new("leases", |world| has_keys(world, 1))
         .after_the_window()
@@ -333,6 +357,11 @@ fn operators_are_told_what_the_file_beside_this_one_says() {
         disks_that_come_and_go(),
         called_off(),
         targets_in_an_emergency(),
+        targets_without_a_value(),
+        overtaken(7),
+        overtaken(9),
+        overtaken(11),
+        overtaken(13),
         leases(),
         answers(),
     ];
