@@ -131,6 +131,12 @@ fn last_use(facts: &mut Facts, by: &str, may_be_a_probe: bool) {
 }
 
 /// A use so many seconds after the window was opened; the floor of these tests is 3360.
+/// It is accepted again, and the provider's record says so.
+fn is_back(facts: &mut Facts) {
+    see(facts, "old", Verdict::Accepted);
+    on_record(facts, "old", KeyStatus::Active);
+}
+
 fn used_at(seconds: i64, may_be_a_probe: bool) -> LastUseSeen {
     let at = Timestamp::from_second(sample::opened().wall.as_second() + seconds).unwrap();
     LastUseSeen::At(LastUse { at, by: "s3".to_owned(), may_be_a_probe })
@@ -348,6 +354,10 @@ pub fn cases() -> Vec<Case> {
         case(revoked(), "undo", "accepted already", |f, _| { see(f, "old", Verdict::Accepted); f.key_statuses.insert(credential("old").fingerprint, Some(KeyStatus::Active)); }, "+undone"),
         case(revoked(), "undo", "accepted still", |f, _| see(f, "old", Verdict::Accepted), "reactivate"),
         case(revoked(), "undo", "refused at last", |f, _| { f.refused.insert(credential("old").fingerprint, "?".into()); f.unknown_calls.insert(credential("old").fingerprint, UnknownCalls { count: 1, detail: "?".into() }); }, "-AdminUnreachable"),
+        case(revoked(), "undo", "back, and the target holds the active one", |f, _| { is_back(f); reads(f, ReadBack::Holds(credential("new").fingerprint)); }, "+undone"),
+        case(revoked(), "undo", "back, and the target holds another one", |f, _| { is_back(f); reads(f, ReadBack::Holds(credential("old").fingerprint)); }, "+undone"),
+        case(revoked(), "undo", "back, and the target gives nothing back", |f, _| { is_back(f); reads(f, ReadBack::NotReadable); }, "+undone"),
+        case(left_behind(revoked()), "undo", "back, and the target was left behind", |f, _| { is_back(f); reads(f, ReadBack::NotReadable); }, "+undone"),
         case(revoked(), "purge", "refused at last", |f, _| { f.refused.insert(credential("old").fingerprint, "?".into()); f.unknown_calls.insert(credential("old").fingerprint, UnknownCalls { count: 1, detail: "?".into() }); }, "-AdminUnreachable"),
         case(revoked(), "undo", "definitely refused", |f, _| { f.refused.insert(credential("old").fingerprint, "?".into()); }, "-ProviderRefused"),
         case(revoked(), "purge", "cannot delete", |_, p| p.capabilities.delete = false, "-CannotDelete"),
