@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use rotate::rotation::credential::{Placement, ProviderKeyId, SlotName};
+use rotate::rotation::effect::Effect;
 use rotate::rotation::event::Event;
 use rotate::rotation::phase::KeyState;
 use rotate::rotation::transition::{Illegal, apply};
 
 use super::sample::{
-    credential, grace, idle, opened, over, reactivate, revoked, rotation, staged, store, sweep,
+    credential, grace, idle, intent, opened, over, reactivate, revoked, rotation, staged, store, sweep,
     with_emergency, with_intent,
 };
 
@@ -71,6 +72,18 @@ fn a_candidate_lies_in_the_slot_that_is_not_active() {
     refused(&idle(), &stages(SlotName::Primary, "new"), reason);
     let reason = "the candidate is the active credential";
     refused(&idle(), &stages(SlotName::Secondary, "old"), reason);
+}
+
+#[test]
+fn a_value_is_stored_beside_the_active_one_and_is_another_one() {
+    let intends = |slot, name| {
+        let effect = Effect::StoreStaged { slot, credential: credential(name), rotation: rotation() };
+        Event::Intended { intent: intent(effect) }
+    };
+    let reason = "the effect has no place here";
+    refused(&idle(), &intends(SlotName::Primary, "new"), reason);
+    refused(&idle(), &intends(SlotName::Secondary, "old"), reason);
+    apply(Some(&idle()), &intends(SlotName::Secondary, "new")).unwrap();
 }
 
 #[test]
