@@ -25,6 +25,7 @@ mod standings;
 mod steps;
 mod story;
 mod transitions;
+mod unfinished;
 mod usage;
 mod variables;
 mod words;
