@@ -11,7 +11,7 @@ use super::overview;
 use super::ports::Ports;
 use crate::error::Failure;
 use crate::exit::ExitCode;
-use crate::rotation::credential::{Credential, ReadBack};
+use crate::rotation::credential::{Credential, ReadBack, Verdict};
 use crate::rotation::phase::{Ending, KeyState, Phase, Rotation};
 use crate::rotation::plan::{Goal, RevokeNow, Suspect, suspects};
 use crate::rotation::stamp::{Stamp, elapsed};
@@ -134,7 +134,7 @@ pub fn damage(
 pub async fn revoke_now(ports: &Ports, options: Options) -> Result<Report, Failure> {
     let replacement =
         options.replacement.as_ref().map(|value| operation::candidate(ports, value)).transpose()?;
-    let revoked = options.suspects.iter().map(ToString::to_string).collect();
+    let suspects = options.suspects.clone();
     let goal = Goal::RevokeNow(RevokeNow {
         suspects: options.suspects,
         reason: options.reason.clone(),
@@ -161,7 +161,13 @@ pub async fn revoke_now(ports: &Ports, options: Options) -> Result<Report, Failu
     let Driven { arrival, facts, .. } =
         operation::drive(ports, &mut locked, &goal, &mut materials, false).await?;
     if !matches!(arrival, Arrival::Done) {
-        return Err(with_problems(operation::unfinished(&arrival, &goal, ports, &locked), locked.problems()));
+        let failure = operation::unfinished(&arrival, &goal, ports, &locked);
+        // Whoever ends a leak wants to know this first, whatever else is missing.
+        let ended = suspects.iter().filter(|suspect| facts.probes.get(suspect) == Some(&Verdict::Rejected));
+        let failure = ended.fold(failure, |failure, suspect| {
+            failure.because(format!("{suspect} is refused by the provider already"))
+        });
+        return Err(with_problems(failure, locked.problems()));
     }
     let milliseconds = elapsed(&options.started, &ports.clock.now()).milliseconds;
     let seconds = Duration::from_millis(milliseconds).as_secs_f64();
@@ -175,6 +181,7 @@ pub async fn revoke_now(ports: &Ports, options: Options) -> Result<Report, Failu
         return Err(passed_over(ports, seconds, &problems, &locked));
     }
     let summary = format!("revoked: the provider refuses it, {seconds:.1} s after the command");
+    let revoked = suspects.iter().map(ToString::to_string).collect();
     let emergency = Some(EmergencyReport { seconds, revoked, problems });
     Ok(Report { emergency, ..operation::report(ports, locked.record(), &summary) })
 }
