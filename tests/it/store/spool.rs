@@ -2,7 +2,7 @@
 
 use rotate::rotation::event::Event;
 use rotate::store::Spool as _;
-use rotate::store::spool::{Note, SpoolFile};
+use rotate::store::spool::{self, Note, SpoolFile};
 use tempfile::TempDir;
 
 use crate::core::sample;
@@ -99,6 +99,19 @@ fn a_note_too_large_for_the_room_is_refused_and_what_is_there_stays() {
     let large = Note { generation: 7, events: vec![Event::IntentDropped { reason: "x".repeat(20 << 10) }] };
     assert!(spool.write(&large).is_err());
     assert_eq!(spool.read().unwrap(), Some(note(6)));
+}
+
+#[test]
+fn a_note_may_fill_the_room_to_its_last_byte() {
+    let of = |length: usize| Note {
+        generation: 7,
+        events: vec![Event::IntentDropped { reason: "x".repeat(length) }],
+    };
+    let fits = |length: &usize| spool::seal(&of(*length)).is_ok();
+    let longest = (0..16 << 10).rev().find(fits).unwrap();
+    let sealed = spool::seal(&of(longest)).unwrap();
+    assert_eq!(sealed.trim_ascii_end().len(), 16 << 10);
+    assert_eq!(spool::open_seal(&sealed), Some(of(longest)));
 }
 
 #[test]
