@@ -18,8 +18,8 @@ use rotate::rotation::plan::{Facts, Goal, Policy, Step, UnknownCalls, plan};
 use super::plan_table::{goals, ideal, policy, word};
 use super::sample::{self, credential, grace, idle, over, promoted, revoke, revoked, staged, with_intent};
 use super::standings::{
-    by_providers_clock, ended_as, grace_with_one_id, interrupted_making, leaked_forward, leaked_in,
-    left_behind, left_over, making_for, nameless, undone_until, unwritten,
+    by_providers_clock, ended_as, grace_with_one_id, interrupted_making, interrupted_storing, leaked_forward,
+    leaked_in, left_behind, left_over, making_for, nameless, undone_until, unwritten,
 };
 
 type Spoil = fn(&mut Facts, &mut Policy);
@@ -354,6 +354,13 @@ pub fn cases() -> Vec<Case> {
         case(revoked(), "undo", "accepted already", |f, _| { see(f, "old", Verdict::Accepted); f.key_statuses.insert(credential("old").fingerprint, Some(KeyStatus::Active)); }, "+undone"),
         case(revoked(), "undo", "accepted still", |f, _| see(f, "old", Verdict::Accepted), "reactivate"),
         case(revoked(), "undo", "refused at last", |f, _| { f.refused.insert(credential("old").fingerprint, "?".into()); f.unknown_calls.insert(credential("old").fingerprint, UnknownCalls { count: 1, detail: "?".into() }); }, "-AdminUnreachable"),
+        case(left_over(), "stage third", "it is being deleted", |_, _| {}, "-BeingDeleted"),
+        case(left_over(), "stage new", "another one is being deleted", |_, _| {}, "store_staged"),
+        case(interrupted_storing(), "stage new", "the same one, for an earlier rotation", |_, _| {}, "store_staged"),
+        case(interrupted_storing(), "stage third", "another one", |_, _| {}, "store_staged"),
+        case(undone_until(0), "undo", "to the last second", |_, _| {}, "reactivate"),
+        case(undone_until(-1), "undo", "too late", |_, _| {}, "-UndoExpired"),
+        case(revoked(), "undo", "confirmed, and refused all the same", |f, _| { f.confirmed_calls.insert(credential("old").fingerprint); }, "-Rejected"),
         case(revoked(), "undo", "back, and the target holds the active one", |f, _| { is_back(f); reads(f, ReadBack::Holds(credential("new").fingerprint)); }, "+undone"),
         case(revoked(), "undo", "back, and the target holds another one", |f, _| { is_back(f); reads(f, ReadBack::Holds(credential("old").fingerprint)); }, "+undone"),
         case(revoked(), "undo", "back, and the target gives nothing back", |f, _| { is_back(f); reads(f, ReadBack::NotReadable); }, "+undone"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rotate::rotation::credential::TargetId;
+use rotate::rotation::credential::{SlotName, TargetId};
 use rotate::rotation::effect::Effect;
 use rotate::rotation::phase::{Direction, EndedRotation, Ending, KeyState, Phase, Propagation, Rotation};
 
@@ -36,6 +36,13 @@ pub fn nameless(name: &str) -> KeyState {
 pub fn interrupted_making() -> KeyState {
     let rotation = Rotation { id: "r-0".to_owned(), ..sample::rotation() };
     with_intent(Effect::Mint { rotation, existing: BTreeSet::new() }, idle())
+}
+
+/// Storing a candidate was begun by an earlier command.
+pub fn interrupted_storing() -> KeyState {
+    let rotation = Rotation { id: "r-0".to_owned(), ..sample::rotation() };
+    let slot = SlotName::Secondary;
+    with_intent(Effect::StoreStaged { slot, credential: credential("new"), rotation }, idle())
 }
 
 /// Making a key was begun so many seconds ago.
