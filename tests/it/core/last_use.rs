@@ -15,7 +15,7 @@ const JOBS_END: i64 = START + 3360;
 
 fn telling() -> Policy {
     let policy = policy();
-    Policy { capabilities: Capabilities { last_used: true, ..policy.capabilities.clone() }, ..policy }
+    Policy { capabilities: Capabilities { last_used: true, ..policy.capabilities }, ..policy }
 }
 
 /// The new credential was seen in use: without that, silence proves nothing.

@@ -19,10 +19,7 @@ const REACHED: i64 = START + 1200;
 /// A provider that reports usage, and whose probes take a token each.
 fn reporting() -> Policy {
     let policy = policy();
-    Policy {
-        capabilities: Capabilities { usage: true, probe_tokens: 1, ..policy.capabilities.clone() },
-        ..policy
-    }
+    Policy { capabilities: Capabilities { usage: true, probe_tokens: 1, ..policy.capabilities }, ..policy }
 }
 
 /// A window that opened by both clocks, a minute after the promotion.
