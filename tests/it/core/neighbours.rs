@@ -5,11 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use rotate::rotation::grace::{GraceFrom, GracePolicy};
 use rotate::rotation::phase::{Direction, KeyState, Propagation, Window};
 use rotate::store::StateStore;
-use rotate::store::format::{Record, encode};
+use rotate::store::format::encode;
 use rotate::store::json_file::JsonFileStore;
 use rotate::workflow::held_by;
 
-use super::sample::{GRACE, credential, grace, idle, outage, over, promoted, staged, window, with_dead};
+use super::sample::{GRACE, credential, grace, idle, outage, promoted, record, staged, window, with_dead};
 
 /// By name and by the window in which it is being left.
 fn held(state: Option<KeyState>, policy: &GracePolicy) -> Vec<(&'static str, Option<Window>)> {
@@ -17,17 +17,7 @@ fn held(state: Option<KeyState>, policy: &GracePolicy) -> Vec<(&'static str, Opt
     std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o700)).unwrap();
     let store = JsonFileStore::open_for_change(directory.path(), true).unwrap();
     if let Some(state) = state {
-        let record = Record {
-            generation: 7,
-            key: "other".to_owned(),
-            provider: "anthropic".to_owned(),
-            primary_env: "KEY_PRIMARY".to_owned(),
-            secondary_env: "KEY_SECONDARY".to_owned(),
-            written_at: over().wall,
-            journal: None,
-            state,
-        };
-        store.compare_and_swap("other", None, &encode(&record).unwrap(), &|| true);
+        store.compare_and_swap("other", None, &encode(&record("other", state)).unwrap(), &|| true);
     }
     let name = |fingerprint| {
         ["old", "new", "third"].into_iter().find(|name| credential(name).fingerprint == fingerprint).unwrap()

@@ -2,23 +2,11 @@
 
 use rotate::rotation::credential::SlotName;
 use rotate::rotation::phase::{EndedRotation, Ending, KeyState, Phase, Propagation};
-use rotate::store::format::Record;
 use rotate::workflow::overview::{Overview, serving};
 
-use super::sample::{GRACE, at, credential, emergency, grace, opened, over, revoked, rotation, states};
-
-fn record(state: KeyState) -> Record {
-    Record {
-        generation: 7,
-        key: "prod".to_owned(),
-        provider: "anthropic".to_owned(),
-        primary_env: "KEY_PRIMARY".to_owned(),
-        secondary_env: "KEY_SECONDARY".to_owned(),
-        written_at: over().wall,
-        journal: None,
-        state,
-    }
-}
+use super::sample::{
+    GRACE, at, credential, emergency, grace, opened, over, record, revoked, rotation, states,
+};
 
 /// Beside the examples: what is told of the other slot, of targets, of credentials that were put aside.
 fn more() -> Vec<(&'static str, KeyState)> {
@@ -66,7 +54,7 @@ fn every_standing_is_told_as_the_file_beside_this_one_says() {
     let known = states().into_iter().filter_map(|(name, state)| Some((name, state?)));
     let mut text = String::new();
     for (name, state) in known.chain(more()) {
-        let record = record(state);
+        let record = record("prod", state);
         for (when, now) in [("in the window", opened()), ("over", over())] {
             let overview = Overview::of(&record, 90 * 86_400, &GRACE, &now);
             text.push_str(&format!("{name}, {when}: {}\n", serde_json::to_string(&overview).unwrap()));

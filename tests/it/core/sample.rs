@@ -11,6 +11,7 @@ use rotate::rotation::phase::{
     Direction, Emergency, KeyState, Phase, Propagation, RevokedCredential, Rotation, Window,
 };
 use rotate::rotation::stamp::{BootTime, Stamp};
+use rotate::store::format::Record;
 
 pub const GRACE: GracePolicy = GracePolicy {
     from: GraceFrom::Promotion,
@@ -181,6 +182,20 @@ pub fn with_dead(name: &str, mut state: KeyState) -> KeyState {
 pub fn with_emergency(suspects: &[&str], accept_outage: bool, mut state: KeyState) -> KeyState {
     state.emergency = Some(emergency(suspects, accept_outage));
     state
+}
+
+/// A key's record as its file has it.
+pub fn record(key: &str, state: KeyState) -> Record {
+    Record {
+        generation: 7,
+        key: key.to_owned(),
+        provider: "anthropic".to_owned(),
+        primary_env: "KEY_PRIMARY".to_owned(),
+        secondary_env: "KEY_SECONDARY".to_owned(),
+        written_at: over().wall,
+        journal: None,
+        state,
+    }
 }
 
 /// Every phase with every variant that decides something, by name.

@@ -14,7 +14,7 @@ use rotate::store::json_file::JsonFileStore;
 use rotate::store::{StateStore, Version};
 use rotate::workflow::serve;
 
-use super::sample::{grace, idle, outage, over, revoke, revoked, staged, with_intent};
+use super::sample::{grace, idle, outage, record, revoke, revoked, staged, with_intent};
 
 /// Both slots, primary first; the examples' values are their names. And the place that they were pinned to.
 struct Held([Option<&'static str>; 2], RefCell<Option<String>>);
@@ -60,19 +60,6 @@ impl Slots for Held {
     }
 }
 
-fn record(state: KeyState) -> Record {
-    Record {
-        generation: 7,
-        key: "prod".to_owned(),
-        provider: "anthropic".to_owned(),
-        primary_env: "KEY_PRIMARY".to_owned(),
-        secondary_env: "KEY_SECONDARY".to_owned(),
-        written_at: over().wall,
-        journal: None,
-        state,
-    }
-}
-
 fn told(given: Result<Secret, Failure>) -> Result<String, (u8, String)> {
     match given {
         Ok(value) => Ok(value.expose().to_owned()),
@@ -81,11 +68,11 @@ fn told(given: Result<Secret, Failure>) -> Result<String, (u8, String)> {
 }
 
 fn active(state: KeyState, held: [Option<&'static str>; 2]) -> Result<String, (u8, String)> {
-    told(pollster::block_on(serve::active(&record(state), &Held(held, RefCell::default()))))
+    told(pollster::block_on(serve::active(&record("prod", state), &Held(held, RefCell::default()))))
 }
 
 fn in_slot(state: KeyState, slot: SlotName, held: [Option<&'static str>; 2]) -> Result<String, (u8, String)> {
-    told(pollster::block_on(serve::slot(&record(state), slot, &Held(held, RefCell::default()))))
+    told(pollster::block_on(serve::slot(&record("prod", state), slot, &Held(held, RefCell::default()))))
 }
 
 fn refused(exit: u8, message: &str) -> Result<String, (u8, String)> {
@@ -138,7 +125,7 @@ fn one_particular_slot_gives_what_the_state_knows_of_it() {
 #[test]
 fn slots_are_read_where_the_state_says_that_they_lie() {
     let slots = Held([Some("old"), None], RefCell::default());
-    let mut record = record(idle());
+    let mut record = record("prod", idle());
     pollster::block_on(serve::active(&record, &slots)).unwrap();
     assert_eq!(*slots.1.borrow(), None);
     record.state.place = Some("arn:one".to_owned());
@@ -149,7 +136,7 @@ fn slots_are_read_where_the_state_says_that_they_lie() {
 /// Puts a record of this generation into the place of whatever is there.
 fn commit(store: &JsonFileStore, generation: u64) {
     let before: Option<Version> = store.load("prod").unwrap().map(|stored| stored.version);
-    let bytes = encode(&Record { generation, ..record(idle()) }).unwrap();
+    let bytes = encode(&Record { generation, ..record("prod", idle()) }).unwrap();
     store.compare_and_swap("prod", before.as_ref(), &bytes, &|| true);
 }
 
