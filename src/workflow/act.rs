@@ -70,9 +70,11 @@ pub(super) async fn perform(drive: &mut Drive<'_, '_>, effect: Effect) -> Result
             let outcome = drive.ports.provider.reactivate(&id).await;
             if !drive.state().is_some_and(KeyState::is_undoing) {
                 // Before the call makes the plan forget what was seen; a second try tells the first one's reason.
-                let begun = drive.taking_back.take().filter(|begun| begun.fingerprint == fingerprint);
-                let begun = begun
-                    .unwrap_or_else(|| TakenBack { fingerprint, reason: why_taken_back(drive, fingerprint) });
+                let known = drive.taking_back.take().filter(|known| known.fingerprint == fingerprint);
+                let begun = match known {
+                    Some(known) => known,
+                    None => TakenBack { fingerprint, reason: why_taken_back(drive, fingerprint) },
+                };
                 if matches!(outcome, Outcome::Done(())) {
                     drive.facts.taken_back = Some(begun.clone());
                 }

@@ -9,5 +9,5 @@ mod journal;
 mod lock;
 mod safety;
 mod spool;
-mod swap;
+pub mod swap;
 mod unfinished;

@@ -8,11 +8,6 @@ use rotate::workflow::dry_run::steps;
 use super::plan_table::{NAMES, goals, policy, word};
 use super::sample::{at, credential, opened, over, states};
 
-/// A provider with an admin key, as in the tables.
-fn with_admin_key() -> Policy {
-    policy()
-}
-
 /// One that cannot be told to do anything.
 fn without_admin_key() -> Policy {
     Policy { capabilities: Capabilities::default(), workspace: Some("mine".to_owned()), ..policy() }
@@ -71,8 +66,8 @@ fn each_step_is_told_in_words() {
             text.push_str(&format!("{state}: {goal}\n{lines}"));
         }
     };
-    tell("with an admin key", &with_admin_key(), WANTED, &over());
-    tell("before the window is over", &with_admin_key(), &[("Grace", "finish")], &opened());
+    tell("with an admin key", &policy(), WANTED, &over());
+    tell("before the window is over", &policy(), &[("Grace", "finish")], &opened());
     let of_a_person = [("Idle", "stage new"), ("Grace", "finish"), ("Staged", "old leaked")];
     tell("without an admin key", &without_admin_key(), &of_a_person, &over());
     // Long enough after the window for the reports to have told of it.
@@ -83,7 +78,7 @@ fn each_step_is_told_in_words() {
 
 #[test]
 fn every_dry_run_comes_to_an_end() {
-    for policy in [with_admin_key(), without_admin_key(), with_reports()] {
+    for policy in [policy(), without_admin_key(), with_reports()] {
         for (state, _) in states() {
             for (goal, _) in goals(None) {
                 let lines = told(state, goal, &policy, &over());

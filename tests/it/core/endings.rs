@@ -1,17 +1,15 @@
 //! How a rotation ended, and what became of its credentials, is remembered.
 
-use rotate::rotation::event::{Event, Proof, RevokedBy};
+use rotate::rotation::event::{Event, RevokedBy};
 use rotate::rotation::phase::{Direction, Ending, KeyState, Propagation};
 use rotate::rotation::transition::apply;
 
 use super::sample::{
-    credential, grace, idle, over, promoted, revoke, staged, targets, with_emergency, with_intent,
+    credential, ends, grace, idle, promoted, revoke, staged, targets, with_emergency, with_intent,
 };
 
 fn revoked(state: &KeyState, name: &str, by: RevokedBy) -> KeyState {
-    let proof = Proof { by, at: over(), active_accepted: true, lag_seconds: None, undo_until: None };
-    let event = Event::Revoked { fingerprint: credential(name).fingerprint, proof };
-    apply(Some(state), &event).unwrap()
+    apply(Some(state), &ends(name, by, true)).unwrap()
 }
 
 /// The name of the rotation that ended last, and how.

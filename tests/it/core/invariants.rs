@@ -1,13 +1,13 @@
 //! Each guard of the invariants by itself: a step that it alone refuses, with its number and its reason, and the nearest
 //! one that it lets pass.
 
-use rotate::rotation::event::{Event, Proof, RevokedBy};
+use rotate::rotation::event::{Event, RevokedBy};
 use rotate::rotation::phase::{Direction, KeyState, Phase, Propagation, Window};
 use rotate::rotation::transition::{Illegal, apply};
 
 use super::sample::{
-    at, credential, emergency, grace, idle, intent, opened, outage, over, promoted, revoke, rotation, staged,
-    store, targets, window, with_dead, with_emergency, with_intent,
+    at, credential, emergency, ends, grace, idle, intent, opened, outage, over, promoted, revoke, rotation,
+    staged, store, targets, window, with_dead, with_emergency, with_intent,
 };
 
 #[track_caller]
@@ -32,11 +32,6 @@ fn stages(name: &str) -> Event {
 
 fn intends(effect: rotate::rotation::effect::Effect) -> Event {
     Event::Intended { intent: intent(effect) }
-}
-
-fn ends(name: &str, by: RevokedBy, active_accepted: bool) -> Event {
-    let proof = Proof { by, at: over(), active_accepted, lag_seconds: None, undo_until: None };
-    Event::Revoked { fingerprint: credential(name).fingerprint, proof }
 }
 
 /// An event that changes nothing that an invariant is about: only the state itself is judged.

@@ -1,21 +1,19 @@
 //! What another key of the configuration holds, and until when.
 
-use std::os::unix::fs::PermissionsExt;
-
 use rotate::rotation::grace::{GraceFrom, GracePolicy};
 use rotate::rotation::phase::{Direction, KeyState, Propagation, Window};
 use rotate::store::StateStore;
 use rotate::store::format::encode;
-use rotate::store::json_file::JsonFileStore;
 use rotate::workflow::held_by;
+
+use crate::store::swap;
 
 use super::sample::{GRACE, credential, grace, idle, outage, promoted, record, staged, window, with_dead};
 
 /// By name and by the window in which it is being left.
 fn held(state: Option<KeyState>, policy: &GracePolicy) -> Vec<(&'static str, Option<Window>)> {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o700)).unwrap();
-    let store = JsonFileStore::open_for_change(directory.path(), true).unwrap();
+    let directory = swap::directory();
+    let store = swap::store(directory.path());
     if let Some(state) = state {
         store.compare_and_swap("other", None, &encode(&record("other", state)).unwrap(), &|| true);
     }

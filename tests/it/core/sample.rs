@@ -248,6 +248,12 @@ pub fn states() -> Vec<(&'static str, Option<KeyState>)> {
     ]
 }
 
+/// A credential is refused, and whether the active one was seen to be accepted then.
+pub fn ends(name: &str, by: RevokedBy, active_accepted: bool) -> Event {
+    let proof = Proof { by, at: over(), active_accepted, lag_seconds: None, undo_until: None };
+    Event::Revoked { fingerprint: credential(name).fingerprint, proof }
+}
+
 /// Every event, in every variant that decides something, by a short name.
 pub fn events() -> Vec<(&'static str, Event)> {
     let wall = over().wall;
@@ -255,10 +261,7 @@ pub fn events() -> Vec<(&'static str, Event)> {
     let staged =
         |name| Event::Staged { slot, credential: credential(name), rotation: rotation(), placement: None };
     let switched = |direction| Event::Switched { direction, targets: targets(), at: wall };
-    let revoked = |name: &str, by| Event::Revoked {
-        fingerprint: credential(name).fingerprint,
-        proof: Proof { by, at: over(), active_accepted: true, lag_seconds: None, undo_until: None },
-    };
+    let revoked = |name, by| ends(name, by, true);
     let intended = |effect| Event::Intended { intent: intent(effect) };
     let write = Effect::WriteTargets { targets: targets(), fingerprint: credential("new").fingerprint };
     let why = || "because".to_owned();

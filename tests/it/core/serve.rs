@@ -1,7 +1,6 @@
 //! Which value a consumer is given, from slots in memory.
 
 use std::cell::{Cell, RefCell};
-use std::os::unix::fs::PermissionsExt;
 
 use async_trait::async_trait;
 use rotate::error::Failure;
@@ -13,6 +12,8 @@ use rotate::store::format::{Record, encode};
 use rotate::store::json_file::JsonFileStore;
 use rotate::store::{StateStore, Version};
 use rotate::workflow::serve;
+
+use crate::store::swap;
 
 use super::sample::{grace, idle, outage, record, revoke, revoked, staged, with_intent};
 
@@ -142,9 +143,8 @@ fn commit(store: &JsonFileStore, generation: u64) {
 
 #[test]
 fn a_read_that_failed_by_an_old_record_is_done_again() {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o700)).unwrap();
-    let store = JsonFileStore::open_for_change(directory.path(), true).unwrap();
+    let directory = swap::directory();
+    let store = swap::store(directory.path());
     commit(&store, 7);
     let reads = Cell::new(0);
     let fails = |_: &Record| Err::<(), _>(Failure::unexpected("the slot is empty"));

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use rotate::rotation::credential::{Credential, SlotName, TargetId};
 use rotate::rotation::effect::{Effect, Intent};
-use rotate::rotation::event::{Event, Proof, RevokedBy};
+use rotate::rotation::event::{Event, RevokedBy};
 use rotate::rotation::phase::{Direction, KeyState, Propagation};
 use rotate::rotation::transition::apply;
 
 use super::sample::{
-    credential, idle, intent, mint, over, promoted, rotation, store, sweep, targets, with_emergency,
+    credential, ends, idle, intent, mint, promoted, rotation, store, sweep, targets, with_emergency,
     with_intent,
 };
 
@@ -60,10 +60,7 @@ fn app() -> TargetId {
 /// The old one has leaked and is dead, with the target in this state.
 fn ended_with(how: &Propagation) -> KeyState {
     let state = with_emergency(&["old"], false, promoted(Direction::Forward, how));
-    let by = RevokedBy::Elsewhere;
-    let proof = Proof { by, at: over(), active_accepted: true, lag_seconds: None, undo_until: None };
-    let event = Event::Revoked { fingerprint: credential("old").fingerprint, proof };
-    apply(Some(&state), &event).unwrap()
+    apply(Some(&state), &ends("old", RevokedBy::Elsewhere, true)).unwrap()
 }
 
 #[test]

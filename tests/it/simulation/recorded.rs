@@ -61,11 +61,8 @@ fn whoever_goes_on_with_a_revocation_weighs_nothing_anew() {
 
 #[test]
 fn an_emergency_rests_on_no_evidence() {
-    let story = Story::new("", |world| has_keys(world, 1))
-        .types(&Command::Adopt(0))
-        .stages(1)
-        .types(&Command::Promote)
-        .types(&leaks(Suspect::Old, None, false));
+    let story =
+        Story::new("", |world| has_keys(world, 1)).in_the_window().types(&leaks(Suspect::Old, None, false));
     assert_eq!(evidence(&story), []);
 }
 
@@ -87,11 +84,8 @@ fn a_slot_on_this_machine_is_written_while_nobody_else_commits() {
 
 #[test]
 fn every_entry_names_the_rotation_that_it_is_of() {
-    let story = Story::new("", |world| has_keys(world, 2))
-        .types(&Command::Adopt(0))
-        .stages(1)
-        .types(&Command::Promote)
-        .types(&leaks(Suspect::Old, None, false));
+    let story =
+        Story::new("", |world| has_keys(world, 2)).in_the_window().types(&leaks(Suspect::Old, None, false));
     let entries = journal::entries(&story.simulation.world.borrow().disk.journal);
     let named: Vec<_> = entries
         .iter()

@@ -9,9 +9,13 @@ use rotate::rotation::plan::Suspect;
 
 use super::fault::Fault;
 use super::operator::Running;
+use super::planted::Planted;
 use super::scheduler::Simulation;
 use super::story::{self, Command};
 use super::world::{Held, KeyIs, Kind, Later, Target, World};
+
+/// The provider is to make the new key.
+pub const MAKES: Command = Command::Stage { credential: None, replace: false };
 
 /// The story of one key, with everything that was told in it.
 pub struct Story {
@@ -99,9 +103,14 @@ impl Story {
         self
     }
 
-    /// Adopted, staged and promoted, with the window over.
+    /// Adopted, staged and promoted.
+    pub fn in_the_window(self) -> Self {
+        self.types(&Command::Adopt(0)).stages(1).types(&Command::Promote)
+    }
+
+    /// The same, with the window over.
     pub fn after_the_window(self) -> Self {
-        self.types(&Command::Adopt(0)).stages(1).types(&Command::Promote).minutes_pass(61)
+        self.in_the_window().minutes_pass(61)
     }
 }
 
@@ -240,18 +249,17 @@ fn no_admin_key() -> Story {
 }
 
 fn a_provider_that_makes_keys() -> Story {
-    let makes = Command::Stage { credential: None, replace: false };
     Story::new("a provider that makes two keys at a time", |world| world.setting.mints = true)
         .types(&Command::Adopt(0))
-        .types(&makes)
+        .types(&MAKES)
         .types(&leaks(Suspect::All, None, false))
         .types(&Command::Promote)
         .types(&leaks(Suspect::All, None, false))
         .minutes_pass(61)
         .finishes()
-        .types(&makes)
+        .types(&MAKES)
         .types(&Command::Purge)
-        .types(&makes)
+        .types(&MAKES)
         .types(&Command::Stage { credential: None, replace: true })
         .types(&leaks(Suspect::All, None, false))
 }
@@ -300,9 +308,7 @@ fn evidence_that_is_missing() -> Story {
 fn waiting() -> Story {
     let waits = Command::Finish { wait: true, accept: [].into() };
     Story::new("finish --wait", |world| with_targets(world, &[Kind::Local]))
-        .types(&Command::Adopt(0))
-        .stages(1)
-        .types(&Command::Promote)
+        .in_the_window()
         .meanwhile("a job takes the old one for 66 minutes", |world| {
             world.later.push((world.truth + 1, Later::JobStarts { credential: 0, minutes: 66 }));
         })
@@ -353,10 +359,7 @@ fn reports_of_use() -> Story {
         has_keys(world, 2);
         world.setting.reports_usage = true;
     })
-    .types(&Command::Adopt(0))
-    .stages(1)
-    .types(&Command::Promote)
-    .minutes_pass(61)
+    .after_the_window()
     .finishes()
     .types(&Command::Finish { wait: false, accept: [Item::Usage].into() })
     .minutes_pass(120)
@@ -369,8 +372,8 @@ fn a_key_that_is_never_accepted() -> Story {
         world.keys[1].accepted_from = i64::MAX;
     })
     .types(&Command::Adopt(0))
-    .types(&Command::Stage { credential: None, replace: false })
-    .types(&Command::Stage { credential: None, replace: false })
+    .types(&MAKES)
+    .types(&MAKES)
 }
 
 fn first_uses() -> Story {
@@ -380,7 +383,7 @@ fn first_uses() -> Story {
         world.setting.grace_from = GraceFrom::FirstUse;
     })
     .types(&Command::Adopt(0))
-    .types(&Command::Stage { credential: None, replace: false })
+    .types(&MAKES)
     .types(&Command::Promote)
     .minutes_pass(1)
     .finishes()
@@ -396,7 +399,7 @@ fn first_uses_told_by_the_way() -> Story {
         world.setting.tells_last_use = true;
     })
     .types(&Command::Adopt(0))
-    .types(&Command::Stage { credential: None, replace: false })
+    .types(&MAKES)
     .types(&Command::Promote)
     .minutes_pass(61)
     .finishes()
@@ -445,7 +448,7 @@ fn credentials_that_are_dead() -> Story {
 fn revocations_taken_back() -> Story {
     Story::new("a revocation that does not show", |world| {
         has_keys(world, 2);
-        world.planted = Some(super::planted::Planted::ProbeAlwaysAccepts);
+        world.planted = Some(Planted::ProbeAlwaysAccepts);
     })
     .after_the_window()
     .finishes()

@@ -6,14 +6,8 @@ use rotate::rotation::plan::Suspect;
 use super::fault::Fault;
 use super::planted::Planted;
 use super::story::Command;
-use super::told::{Story, has_keys, leaks, with_targets};
+use super::told::{MAKES, Story, has_keys, leaks, with_targets};
 use super::world::{Kind, Later};
-
-fn stage(number: usize) -> Command {
-    Command::Stage { credential: Some(number), replace: false }
-}
-
-const MAKES: Command = Command::Stage { credential: None, replace: false };
 
 fn slots() -> Story {
     Story::new("slots", |world| has_keys(world, 3))
@@ -48,12 +42,11 @@ fn slots() -> Story {
 
 /// Somebody else writes the slot while this run asks for it over a network.
 fn slots_of_others() -> Story {
-    let others_write = |story: Story, milliseconds: &[i64]| {
-        let milliseconds = milliseconds.to_vec();
-        story.meanwhile("somebody else writes the slot", move |world| {
-            let at = |milliseconds| world.truth + milliseconds;
-            let times: Vec<i64> = milliseconds.into_iter().map(at).collect();
-            world.later.extend(times.into_iter().map(|at| (at, Later::SlotWritten { credential: 3 })));
+    let others_write = |story: Story, milliseconds: Vec<i64>| {
+        story.meanwhile("somebody else writes the slot", |world| {
+            let write = |after| (world.truth + after, Later::SlotWritten { credential: 3 });
+            let writes: Vec<_> = milliseconds.into_iter().map(write).collect();
+            world.later.extend(writes);
         })
     };
     let story = Story::new("slots that others write, too", |world| {
@@ -61,10 +54,10 @@ fn slots_of_others() -> Story {
         world.setting.remote_slots = true;
     })
     .types(&Command::Adopt(0));
-    let story = others_write(story, &[2_700]).stages(1);
+    let story = others_write(story, vec![2_700]).stages(1);
     let story = story.types(&Command::Abort);
-    let often: Vec<i64> = (0..120).map(|step| 2_000 + step * 25).collect();
-    others_write(story, &often).stages(1).stages(1)
+    let often = (0..120).map(|step| 2_000 + step * 25).collect();
+    others_write(story, often).stages(1).stages(1)
 }
 
 fn keys_that_are_made() -> Story {
@@ -123,8 +116,8 @@ fn revocations_taken_back() -> Story {
 }
 
 fn revocations() -> Story {
-    let story = Story::new("revocations", |world| has_keys(world, 2)).after_the_window();
-    let story = story
+    Story::new("revocations", |world| has_keys(world, 2))
+        .after_the_window()
         .goes_wrong("the provider refuses", 0, Fault::CallRefused)
         .finishes()
         .goes_wrong("nobody answers", 0, Fault::CallNotDone)
@@ -133,8 +126,7 @@ fn revocations() -> Story {
         .finishes()
         .types(&Command::Abort)
         .goes_wrong("it is done, and that is not told", 0, Fault::CallDoneNotTold)
-        .finishes();
-    story
+        .finishes()
         .goes_wrong("it is done, and that is not told", 0, Fault::CallDoneNotTold)
         .types(&Command::Undo)
         .minutes_pass(61)
@@ -231,9 +223,7 @@ fn notes_that_stay_in_an_emergency() -> Story {
 /// The state cannot be written, then it can, then it cannot.
 fn disks_that_come_and_go() -> Story {
     Story::new("a disk that comes and goes in an emergency", |world| has_keys(world, 2))
-        .types(&Command::Adopt(0))
-        .stages(1)
-        .types(&Command::Promote)
+        .in_the_window()
         .goes_wrong("the state cannot be written when the emergency is declared", 0, Fault::StoreFailed)
         .goes_wrong("and after the revocation", 1, Fault::StoreFailed)
         .goes_wrong("and at the end", 0, Fault::StoreFailed)
@@ -244,9 +234,7 @@ fn disks_that_come_and_go() -> Story {
 fn disks_in_an_emergency() -> Story {
     let leak = leaks(Suspect::Old, None, false);
     Story::new("disks in an emergency", |world| has_keys(world, 2))
-        .types(&Command::Adopt(0))
-        .stages(1)
-        .types(&Command::Promote)
+        .in_the_window()
         .goes_wrong("the state cannot be made durable", 0, Fault::StoreNotMadeDurable)
         .goes_wrong("there is no room for outcomes", 0, Fault::SpoolReserveFailed)
         .goes_wrong("the outcomes cannot be read", 0, Fault::SpoolUnreadable)
@@ -332,7 +320,7 @@ fn answers() -> Story {
             world.ordered.extend(std::iter::repeat_n((0, Fault::PingUnanswered), 9));
         })
         .types(&Command::Promote)
-        .types(&stage(1))
+        .stages(1)
         .types(&Command::Promote)
         .goes_wrong("a question without an answer", 0, Fault::QuestionUnanswered)
         .types(&Command::Abort)

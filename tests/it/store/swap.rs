@@ -9,7 +9,7 @@ use rotate::file_lock;
 use rotate::store::json_file::JsonFileStore;
 use rotate::store::{StateStore, Swap, Version};
 
-fn store(directory: &Path) -> JsonFileStore {
+pub fn store(directory: &Path) -> JsonFileStore {
     JsonFileStore::open_for_change(directory, true).unwrap()
 }
 
@@ -29,7 +29,8 @@ fn names(directory: &Path) -> Vec<String> {
     names
 }
 
-fn directory() -> tempfile::TempDir {
+/// A directory that is fit to hold state.
+pub fn directory() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o700)).unwrap();
     directory
