@@ -77,17 +77,12 @@ pub fn ports(
 ) -> Result<Ports, Failure> {
     let store = JsonFileStore::open_for_change(&config.state_directory, config.allow_network_state)?;
     let provider = provider(key, admin_key, surroundings)?;
-    let removed = secret_variables(config, removed_variables);
     // Slots in a secret and the target that they bring are the same thing, pinned and connected once.
     let shared = match &key.slots {
         SlotsSettings::AwsSecretsManager(secret) => Some(Rc::new(slots_document(secret))),
         SlotsSettings::File | SlotsSettings::Env => None,
     };
-    let targets: Vec<Box<dyn Target>> = key
-        .targets
-        .iter()
-        .map(|settings| target(settings, &config.state_directory, &removed, shared.as_ref()))
-        .collect();
+    let targets = targets(config, key, removed_variables, shared.as_ref());
     let held_elsewhere = held_elsewhere(config, key, &store, surroundings);
     let settings = settings(key, provider.as_ref(), &targets, held_elsewhere);
     Ok(Ports {
@@ -107,6 +102,22 @@ pub fn ports(
         actor: Actor::of_this_process(""),
         settings,
     })
+}
+
+/// The targets of one key, for a command that only reads them; touches nothing.
+pub fn targets_to_read(config: &Config, key: &KeySettings) -> Vec<Box<dyn Target>> {
+    targets(config, key, &[], None)
+}
+
+/// `shared` is the secret that holds the key's slots, where one does.
+fn targets(
+    config: &Config,
+    key: &KeySettings,
+    removed_variables: &[String],
+    shared: Option<&Rc<SecretDocument>>,
+) -> Vec<Box<dyn Target>> {
+    let removed = secret_variables(config, removed_variables);
+    key.targets.iter().map(|settings| target(settings, &config.state_directory, &removed, shared)).collect()
 }
 
 /// The slots of one key.

@@ -74,13 +74,13 @@ impl Environment {
     }
 
     /// A variable that names a path; empty counts as unset.
-    pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
         self.variable(name).filter(|value| !value.is_empty()).map(PathBuf::from)
     }
 
     /// A directory of the XDG base directory specification: the variable, or its default below the
     /// home directory. Relative values are ignored, as the specification demands.
-    pub(super) fn xdg(&self, variable: &str, default_below_home: &str) -> Option<PathBuf> {
+    pub fn xdg(&self, variable: &str, default_below_home: &str) -> Option<PathBuf> {
         let absolute = |name| self.path(name).filter(|path| path.is_absolute());
         absolute(variable).or_else(|| absolute("HOME").map(|home| home.join(default_below_home)))
     }

@@ -28,15 +28,40 @@ variable = \"ANTHROPIC_API_KEY\"";
 /// through to another file than the one that was meant); a place cannot be looked at; or
 /// `./rotate.toml` belongs to another user, who could have put it there for whoever comes by.
 pub fn find(explicit: Option<&Path>, environment: &Environment) -> Result<PathBuf, Failure> {
+    search(explicit, environment)?.map_err(|looked| {
+        let looked: Vec<String> = looked.iter().map(|path| path.display().to_string()).collect();
+        Failure::new(
+            ExitCode::Configuration,
+            format!("no configuration file: looked for {}", looked.join(", ")),
+            format!(
+                "name one by --config or ROTATE_CONFIG, or create {FILE_NAME} here, beginning with\n{EXAMPLE}"
+            ),
+        )
+    })
+}
+
+/// The same for a command that does without a configuration: `None` where there is none in any usual place.
+///
+/// # Errors
+/// As [`find`], but for that.
+pub fn find_any(explicit: Option<&Path>, environment: &Environment) -> Result<Option<PathBuf>, Failure> {
+    Ok(search(explicit, environment)?.ok())
+}
+
+/// The file, or the places that were looked at in vain.
+fn search(
+    explicit: Option<&Path>,
+    environment: &Environment,
+) -> Result<Result<PathBuf, Vec<PathBuf>>, Failure> {
     if let Some(path) = explicit {
-        return named(&environment.directory().join(path), "--config");
+        return named(&environment.directory().join(path), "--config").map(Ok);
     }
     if let Some(path) = environment.path("ROTATE_CONFIG") {
-        return named(&environment.directory().join(path), "ROTATE_CONFIG");
+        return named(&environment.directory().join(path), "ROTATE_CONFIG").map(Ok);
     }
     let here = environment.directory().join(FILE_NAME);
     if let Some(owner) = owner_of(&here)? {
-        return trusted(here, owner);
+        return trusted(here, owner).map(Ok);
     }
     let below_home =
         environment.xdg("XDG_CONFIG_HOME", ".config").map(|base| base.join("rotate").join(FILE_NAME));
@@ -44,18 +69,11 @@ pub fn find(explicit: Option<&Path>, environment: &Environment) -> Result<PathBu
     let mut looked = vec![here];
     for path in below_home.into_iter().chain([for_all]) {
         if owner_of(&path)?.is_some() {
-            return Ok(path);
+            return Ok(Ok(path));
         }
         looked.push(path);
     }
-    let looked: Vec<String> = looked.iter().map(|path| path.display().to_string()).collect();
-    Err(Failure::new(
-        ExitCode::Configuration,
-        format!("no configuration file: looked for {}", looked.join(", ")),
-        format!(
-            "name one by --config or ROTATE_CONFIG, or create {FILE_NAME} here, beginning with\n{EXAMPLE}"
-        ),
-    ))
+    Ok(Err(looked))
 }
 
 fn named(path: &Path, by: &str) -> Result<PathBuf, Failure> {

@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use environment::{Environment, NotFetched};
-pub use file::find;
+pub use file::{find, find_any};
 pub use nearest::nearest;
 pub use secret_ref::{NotAReference, Origin, SecretReference, looks_like_a_secret};
 pub use settings::{

@@ -84,6 +84,14 @@ impl ProviderSettings {
         }
     }
 
+    /// Where its API is, where the configuration knows.
+    pub fn base_url(&self) -> Option<&str> {
+        match self {
+            ProviderSettings::Anthropic(settings) => Some(&settings.base_url),
+            ProviderSettings::AwsIam(settings) => settings.endpoint_url.as_deref(),
+        }
+    }
+
     /// How long the provider's own edges may take to learn of a change.
     pub fn propagation(&self) -> Duration {
         match self {

@@ -5,7 +5,7 @@
 mod admin;
 mod answer;
 mod hint;
-mod shape;
+pub mod shape;
 mod usage;
 
 use std::rc::Rc;
@@ -28,7 +28,7 @@ pub const DEFAULT_BASE_URL: &str = "https://api.anthropic.com";
 pub const DEFAULT_PROBE_MODEL: &str = "claude-haiku-4-5";
 
 /// Where a person creates and disables keys (from documentation).
-const CONSOLE_PAGE: &str = "https://platform.claude.com/settings/keys";
+pub const CONSOLE_PAGE: &str = "https://platform.claude.com/settings/keys";
 
 /// More than the pings of one minute use, each with one short message and one token in answer.
 const PROBE_TOKENS: u64 = 200;

@@ -4,7 +4,7 @@
 //! Its provider key id is the access key id. Whoever administers is found by the SDK's own chain; the ping is
 //! made with the credential itself, by the one call that needs no permission.
 
-mod shape;
+pub mod shape;
 
 use async_trait::async_trait;
 use jiff::Timestamp;

@@ -96,6 +96,15 @@ impl Target for FileTarget {
     }
 }
 
+/// The content of a small file of settings, through every symlink; for whoever looks and changes nothing.
+///
+/// # Errors
+/// Missing, unreadable, not a regular file, or larger than 1 MiB.
+pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, TargetError> {
+    let original = Original::open(&resolve(path)?)?;
+    Ok(Zeroizing::new(original.bytes().to_vec()))
+}
+
 /// What a place holds whose value was found in these spots.
 pub(super) fn held(values: impl IntoIterator<Item = Zeroizing<Vec<u8>>>) -> ReadBack {
     let mut seen = None;

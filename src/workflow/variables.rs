@@ -42,6 +42,15 @@ pub fn variables(provider: &str, value: &Secret, name: Option<&str>) -> Result<V
     Ok(vec![variable(name, value)])
 }
 
+/// The names that a provider's own SDKs read: one, for a pair its id's and then its secret's, and none where there is
+/// no usual one.
+pub fn names(provider: &str) -> Vec<&'static str> {
+    match names_of_pair(provider) {
+        Some(pair) => pair.to_vec(),
+        None => usual_name(provider).into_iter().collect(),
+    }
+}
+
 /// Names to remove from a job's environment, because beside the new variables they would make the credential
 /// useless: a session token belongs to the temporary access key that it was issued with (AWS SDKs send it with
 /// whatever key they find).

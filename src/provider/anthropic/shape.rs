@@ -14,6 +14,10 @@ const MINIMUM_CHARACTERS: usize = 32;
 /// The length of real keys. Believed, not documented: reason for a remark, never for a refusal.
 const USUAL_CHARACTERS: usize = 108;
 
+/// What else Anthropic issues, by how it begins.
+const OWN_OTHERS: &[(&str, Kind)] =
+    &[("sk-ant-admin", Kind::AdminKey), ("sk-ant-oat", Kind::OauthToken), ("sk-ant-ort", Kind::RefreshToken)];
+
 /// The kinds of credential that turn up in an API key's place: how they begin and what they are.
 const OTHER_PROVIDERS: &[(&str, &str)] = &[
     ("sk-proj-", "an OpenAI project key"),
@@ -37,16 +41,50 @@ const OTHER_PROVIDERS: &[(&str, &str)] = &[
     ("-----BEGIN", "a PEM file"),
 ];
 
+/// What a value in an API key's place begins like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    ApiKey,
+    AdminKey,
+    /// The access token of a login, of a subscription or of workload identity.
+    OauthToken,
+    /// What a login renews its access token with.
+    RefreshToken,
+    /// Of another issuer: how it begins, and what it is called.
+    Other {
+        prefix: &'static str,
+        name: &'static str,
+    },
+    Unrecognised,
+}
+
+/// What a text begins like.
+pub fn kind(text: &str) -> Kind {
+    if begins_like_an_api_key(text) {
+        return Kind::ApiKey;
+    }
+    if let Some((_, kind)) = OWN_OTHERS.iter().find(|(prefix, _)| text.starts_with(prefix)) {
+        return *kind;
+    }
+    match OTHER_PROVIDERS.iter().find(|(prefix, _)| text.starts_with(prefix)) {
+        Some((prefix, name)) => Kind::Other { prefix, name },
+        None => Kind::Unrecognised,
+    }
+}
+
 /// Whether the value may be an API key that jobs use.
-pub(super) fn check(value: &Secret) -> Result<(), WrongKind> {
+///
+/// # Errors
+/// What it is instead, and what to do. Never repeats the value.
+pub fn check(value: &Secret) -> Result<(), WrongKind> {
     let value = value.expose();
-    if let Some(kind) = other_kind(value) {
-        return Err(kind);
+    let kind = kind(value);
+    if let Some(wrong) = other_kind(kind) {
+        return Err(wrong);
     }
     let count = value.chars().count();
-    if !begins_like_an_api_key(value) {
-        let is_start = "sk-ant-api03-".starts_with(value);
-        return Err(if is_start { truncated(count) } else { unrecognised(value) });
+    if kind != Kind::ApiKey {
+        return Err(if is_cut(value) { truncated(count) } else { unrecognised(value) });
     }
     if !value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
         return Err(wrong(
@@ -54,10 +92,16 @@ pub(super) fn check(value: &Secret) -> Result<(), WrongKind> {
             "copy the key again; it consists of letters, digits, `-` and `_`",
         ));
     }
-    if count < MINIMUM_CHARACTERS {
+    if is_cut(value) {
         return Err(truncated(count));
     }
     Ok(())
+}
+
+/// Whether a value is the beginning of an API key and no more.
+pub fn is_cut(value: &str) -> bool {
+    "sk-ant-api03-".starts_with(value)
+        || begins_like_an_api_key(value) && value.chars().count() < MINIMUM_CHARACTERS
 }
 
 /// What a rejected value's length says.
@@ -71,42 +115,38 @@ pub(super) fn remark(value: &Secret) -> Option<String> {
     })
 }
 
-fn other_kind(value: &str) -> Option<WrongKind> {
-    if value.starts_with("sk-ant-admin") {
-        return Some(wrong(
+fn other_kind(kind: Kind) -> Option<WrongKind> {
+    match kind {
+        Kind::AdminKey => Some(wrong(
             "this is an Anthropic admin key (sk-ant-admin…), which manages keys and cannot run jobs",
             format!(
                 "create an API key (sk-ant-api03-…) at {CONSOLE_PAGE}; \
                  an admin key goes into `admin_key` of [providers.anthropic]"
             ),
-        ));
-    }
-    if value.starts_with("sk-ant-oat") {
-        return Some(wrong(
+        )),
+        Kind::OauthToken => Some(wrong(
             "this is an OAuth access token (sk-ant-oat…) of a login or a subscription, not an API key",
             format!(
                 "create an API key (sk-ant-api03-…) at {CONSOLE_PAGE}; \
                  the token belongs in CLAUDE_CODE_OAUTH_TOKEN and is renewed by logging in again"
             ),
-        ));
-    }
-    if value.starts_with("sk-ant-ort") {
-        return Some(wrong(
+        )),
+        Kind::RefreshToken => Some(wrong(
             "this is an OAuth refresh token (sk-ant-ort…), which belongs to a login and is no API key",
             format!(
                 "create an API key (sk-ant-api03-…) at {CONSOLE_PAGE}; \
                  leave the token where the login keeps it"
             ),
-        ));
+        )),
+        Kind::Other { prefix, name } => Some(wrong(
+            format!("this is {name} ({prefix}…), not an Anthropic API key"),
+            format!(
+                "check which key the value was copied for; Anthropic API keys (sk-ant-api03-…) are \
+                 made at {CONSOLE_PAGE}"
+            ),
+        )),
+        Kind::ApiKey | Kind::Unrecognised => None,
     }
-    let (prefix, name) = OTHER_PROVIDERS.iter().find(|(prefix, _)| value.starts_with(prefix))?;
-    Some(wrong(
-        format!("this is {name} ({prefix}…), not an Anthropic API key"),
-        format!(
-            "check which key the value was copied for; Anthropic API keys (sk-ant-api03-…) are \
-             made at {CONSOLE_PAGE}"
-        ),
-    ))
 }
 
 /// `sk-ant-api` and a two-digit version: refusing a coming `api04` would stop rotations that work.

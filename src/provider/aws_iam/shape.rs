@@ -11,6 +11,27 @@ const TEMPORARY_START: &str = "ASIA";
 const ID_LENGTHS: std::ops::RangeInclusive<usize> = 16..=128;
 const FORM: &str = "give the pair as one value: ACCESS_KEY_ID:SECRET_ACCESS_KEY";
 
+/// What an access key id says of its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdKind {
+    /// A user's own key, which lasts until somebody ends it.
+    LongTerm,
+    /// Of temporary credentials: worth nothing without their session token.
+    Temporary,
+    Unrecognised,
+}
+
+/// What an access key id says of its key.
+pub fn id_kind(id: &str) -> IdKind {
+    let is_id =
+        ID_LENGTHS.contains(&id.len()) && id.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+    match is_id {
+        true if id.starts_with(ID_START) => IdKind::LongTerm,
+        true if id.starts_with(TEMPORARY_START) => IdKind::Temporary,
+        _ => IdKind::Unrecognised,
+    }
+}
+
 /// The two halves of a pair.
 #[derive(Clone, Copy)]
 pub(super) struct Pair<'s> {
@@ -41,10 +62,7 @@ pub(super) fn pair(value: &Secret) -> Result<Pair<'_>, WrongKind> {
             "give the access key of a user, whose id begins with AKIA",
         ));
     }
-    let is_id = id.starts_with(ID_START)
-        && ID_LENGTHS.contains(&id.len())
-        && id.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
-    if !is_id {
+    if id_kind(id) != IdKind::LongTerm {
         return Err(wrong("what stands before the colon is no access key id: those begin with AKIA", FORM));
     }
     let is_secret =

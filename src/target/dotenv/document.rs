@@ -28,6 +28,17 @@ pub enum Unclear {
 }
 
 impl Unclear {
+    /// Where to look, where it is one line.
+    pub fn line(self) -> Option<usize> {
+        match self {
+            Unclear::Unterminated { line }
+            | Unclear::TextAfterQuote { line }
+            | Unclear::MoreThanAValue { line }
+            | Unclear::Disputed { line } => Some(line),
+            Unclear::NotText | Unclear::NotReadBack => None,
+        }
+    }
+
     /// What a person does about it.
     pub fn remedy(self, variable: &str) -> String {
         match self {
@@ -88,7 +99,23 @@ pub fn check(bytes: &[u8], variable: &str) -> Result<(), Unclear> {
 /// # Errors
 /// The file does not tell where values end.
 pub fn values(bytes: &[u8], variable: &str) -> Result<Vec<Zeroizing<Vec<u8>>>, Unclear> {
-    Ok(find(bytes, variable)?.iter().map(|assignment| assignment.read(bytes)).collect())
+    Ok(located(bytes, variable)?.into_iter().map(|located| located.value).collect())
+}
+
+/// One assignment as a reader of the file gets it.
+pub struct Located {
+    /// Counts from 1.
+    pub line: usize,
+    pub value: Zeroizing<Vec<u8>>,
+}
+
+/// As [`values`], with the lines on which they begin.
+///
+/// # Errors
+/// As [`values`].
+pub fn located(bytes: &[u8], variable: &str) -> Result<Vec<Located>, Unclear> {
+    let read = |assignment: &Assignment| Located { line: assignment.line, value: assignment.read(bytes) };
+    Ok(find(bytes, variable)?.iter().map(read).collect())
 }
 
 fn editable(bytes: &[u8], variable: &str) -> Result<Vec<Assignment>, Unclear> {
