@@ -5,7 +5,8 @@
 //! its two values, the [`target`]s where consumers read it, the [`store`] that keeps its state and
 //! journal. A driver ([`workflow`]) then asks the pure core ([`rotation`]) for one step at a time,
 //! writes down what it intends, does it, and writes down what came of it, until the goal is reached,
-//! refused or has to wait. A [`drill`] runs all of it against the built-in [`sandbox`] while agents
+//! refused or has to wait. A [`doctor`] looks at the environment that programs find their keys in, and says what is
+//! wrong there. A [`drill`] runs all of it against the built-in [`sandbox`] while agents
 //! work, and counts what they notice.
 //!
 //! Doors open one way: [`rotation`] uses nothing of the crate but the fingerprint in [`secret`]; ports
@@ -19,6 +20,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 mod crash;
+pub mod doctor;
 pub mod drill;
 pub mod durable;
 pub mod duration;

@@ -32,6 +32,17 @@ impl Context {
         config::load(&path, scope, self.global.state.as_deref(), &self.environment)
     }
 
+    /// The same for a command that does without a configuration: `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`Context::config`].
+    pub(super) fn config_if_any(&self, scope: Scope<'_>) -> Result<Option<Config>, Failure> {
+        let Some(path) = config::find_any(self.global.config.as_deref(), &self.environment)? else {
+            return Ok(None);
+        };
+        config::load(&path, scope, self.global.state.as_deref(), &self.environment).map(Some)
+    }
+
     pub(super) fn surroundings(&self) -> Surroundings<'_> {
         Surroundings {
             environment: &self.environment,

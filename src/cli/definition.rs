@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 
+use super::definition_doctor::Doctor;
 use super::definition_exec::Exec;
 use super::definition_lease::Lease;
 use crate::readable::is_readable;
@@ -153,6 +154,13 @@ pub(super) enum Command {
     Lease(Lease),
     /// Show which key serves what, where it lives, and what a leak would stop
     Ledger,
+    /// Find the wrong door: which credential programs really use here, and what is wrong with it
+    #[command(
+        after_help = "Needs no configuration: then it looks at the environment alone. With a key it compares what it finds \
+        with the key's state, slots and targets. It changes nothing, shows fingerprints only, and talks to the \
+        network only to read targets that are there. Exit 30: something needs attention."
+    )]
+    Doctor(Doctor),
     /// Run the loopback provider, for tries and tests
     Sandbox(Sandbox),
     /// Rotate a key of the sandbox while agents work, and count their refusals

@@ -5,8 +5,10 @@ mod adopt;
 mod completions;
 mod context;
 mod definition;
+mod definition_doctor;
 mod definition_exec;
 mod definition_lease;
+mod doctor;
 mod drill;
 mod exec;
 mod finish;
@@ -106,6 +108,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Output, Failure> {
         Command::Exec(_) => Err(Failure::unexpected("`rotate exec` came where its exit code would be lost")),
         Command::Lease(arguments) => lease::run(context, &arguments),
         Command::Ledger => ledger::run(context),
+        Command::Doctor(arguments) => doctor::run(context, &arguments),
         Command::Sandbox(arguments) => sandbox::run(context, &arguments),
         Command::Drill(arguments) => drill::run(context, &arguments),
         Command::Completions(arguments) => completions::run(&arguments),

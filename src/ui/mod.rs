@@ -1,5 +1,6 @@
 //! What people and scripts see: results on stdout, everything else on stderr.
 
+pub mod doctor;
 pub mod evidence;
 pub mod lease;
 pub mod narrator;

@@ -43,7 +43,17 @@ const DOORS: &[(&str, &[&str])] = &[
             "duration", "lease",
         ],
     ),
-    ("ui", &["workflow", "rotation", "error", "exit", "duration", "readable"]),
+    // A look at an environment: the variables that `config` knows how to ask for, what `provider` knows of shapes, and a
+    // key's own places through ports. It changes nothing, so it has no door to what does.
+    (
+        "doctor",
+        &[
+            "workflow", "config", "provider", "slots", "target", "store", "rotation", "secret", "error",
+            "readable",
+        ],
+    ),
+    // `doctor`: its report, as those of `workflow`.
+    ("ui", &["workflow", "doctor", "rotation", "error", "exit", "duration", "readable"]),
     // One job from start to end: its credential through ports, its lease, and the words that `workflow` has for a
     // value in an environment.
     (
@@ -78,6 +88,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "ui",
             "config",
             "wiring",
+            "doctor",
             "drill",
             "sandbox",
             "slots",
