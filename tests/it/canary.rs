@@ -10,7 +10,7 @@ mod failures;
 mod instants;
 mod misplaced;
 mod modes;
-mod needles;
+pub mod needles;
 mod stories;
 mod tally;
 mod trap;

@@ -17,4 +17,4 @@ mod mutation;
 mod recorded;
 mod sealed;
 mod tally;
-mod terminal;
+pub mod terminal;

@@ -25,8 +25,17 @@ fn heavy_calls(lab: &Lab, arguments: &str) -> String {
 #[test]
 fn reading_commands_start_no_runtime_no_thread_and_no_connection() {
     let lab = Lab::new();
-    lab.adopted();
-    for arguments in ["--version", "key prod", "key prod --json", "status", "status --json", "ledger"] {
+    lab.write("app.env", &format!("ANTHROPIC_API_KEY={}\n", lab.adopted().value));
+    for arguments in [
+        "--version",
+        "key prod",
+        "key prod --json",
+        "status",
+        "status --json",
+        "ledger",
+        "doctor",
+        "doctor prod --json",
+    ] {
         assert_eq!(heavy_calls(&lab, arguments), "", "{arguments}");
     }
     let lease = lab.run("lease acquire prod").expect(0).stdout;

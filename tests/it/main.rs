@@ -11,6 +11,7 @@ mod contention;
 mod core;
 mod crash;
 mod docs;
+mod doctor;
 mod doors;
 mod drill;
 mod emergency;
