@@ -282,6 +282,24 @@ mod when_other_things_are_broken {
     }
 
     #[test]
+    fn a_target_that_cannot_be_looked_at_is_reported() {
+        let (lab, old, new) = promoted();
+        std::fs::remove_file(lab.path("app.env")).unwrap();
+        std::fs::create_dir(lab.path("app.env")).unwrap();
+        lab.run(REVOKE).expect(12).without_secrets().says(&["app.env", "not read: "]);
+        assert_dead(&lab, &old);
+        assert!(lab.accepts(&new.value));
+    }
+
+    #[test]
+    fn a_provider_that_does_not_answer_sends_a_person_to_the_console() {
+        let (lab, _, _) = staged();
+        lab.configure_at("http://127.0.0.1:1", "admin_key = \"file:admin.key\"\n", &lab.key("prod"));
+        let ran = lab.run(REVOKE).expect(21).without_secrets();
+        ran.says(&["disable the leaked key by hand at https://", "when the provider answers again"]);
+    }
+
+    #[test]
     fn a_journal_that_cannot_be_written_is_reported() {
         let (lab, old, new) = promoted();
         std::fs::rename(lab.path("state/journal/prod.jsonl"), lab.path("kept")).unwrap();

@@ -2,11 +2,13 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStderr, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rotate::sandbox::SandboxSettings;
 
 use super::{dry_run, well_formed, without_admin_key};
 use crate::lab::Lab;
+use crate::lab::double::{Double, http_answer, pass_on};
 
 #[test]
 fn it_revokes_and_shows_the_evidence() {
@@ -324,6 +326,30 @@ fn a_revocation_that_never_shows_is_taken_back() {
     lab.sandbox.update_settings(|settings| settings.revocation_lag_milliseconds = 0).unwrap();
     lab.run("finish prod").expect(0);
     assert!(!lab.accepts(&old.value));
+}
+
+#[test]
+fn a_revocation_after_which_the_active_one_is_refused_is_taken_back() {
+    let lab = Lab::new();
+    let (old, new) = lab.promoted();
+    lab.advance_minutes(61);
+    let (sandbox, active) = (lab.sandbox.address(), new.value.clone());
+    let is_revoked = AtomicBool::new(false);
+    // From documentation: what a provider answers to a key that is dead.
+    let refusal = r#"{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}}"#;
+    let provider = Double::start(move |heard| {
+        let revokes =
+            heard.method == "POST" && heard.path.contains("/api_keys/") && heard.body.contains("inactive");
+        is_revoked.fetch_or(revokes, Ordering::SeqCst);
+        if is_revoked.load(Ordering::SeqCst) && heard.header("x-api-key") == Some(&active) {
+            return http_answer(401, &[("content-type", "application/json")], refusal);
+        }
+        pass_on(heard, sandbox).unwrap_or_default()
+    });
+    lab.configure_at(&provider.base_url(), "admin_key = \"file:admin.key\"\n", &lab.key("prod"));
+    let ran = lab.run("finish prod").expect(13).without_secrets();
+    ran.says(&["taken back", "the active credential was refused", "was not the old credential's own"]);
+    assert_eq!(lab.console_status(&old.id), "active");
 }
 
 #[test]

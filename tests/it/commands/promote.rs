@@ -161,3 +161,15 @@ fn a_target_that_everybody_can_read_is_pointed_out_once() {
         assert!(told.iter().all(|line| line.contains("warning:") && line.contains("chmod o-r")), "{told:#?}");
     }
 }
+
+#[test]
+fn a_target_that_cannot_be_reached_leaves_the_window_as_it_is() {
+    let lab = Lab::new();
+    lab.promoted();
+    let before = lab.status("prod")["grace"].clone();
+    std::fs::remove_file(lab.path("app.env")).unwrap();
+    std::fs::create_dir(lab.path("app.env")).unwrap();
+    lab.refused("promote prod", 21)
+        .says(&["cannot be reached now; the grace window is open and stays as it is"]);
+    assert_eq!(lab.status("prod")["grace"], before);
+}

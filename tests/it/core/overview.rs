@@ -5,7 +5,8 @@ use rotate::rotation::phase::{EndedRotation, Ending, KeyState, Phase, Propagatio
 use rotate::workflow::overview::{Overview, serving};
 
 use super::sample::{
-    GRACE, at, credential, emergency, grace, opened, over, record, revoked, rotation, states,
+    GRACE, at, credential, emergency, grace, idle, opened, over, record, revoked, rotation, staged, states,
+    store, with_intent,
 };
 
 /// Beside the examples: what is told of the other slot, of targets, of credentials that were put aside.
@@ -21,6 +22,12 @@ fn more() -> Vec<(&'static str, KeyState)> {
     left_behind
         .stale_targets
         .insert(rotate::rotation::credential::TargetId("cron".to_owned()), "it is down".to_owned());
+    let mut left_at_rest = idle();
+    left_at_rest.stale_targets.clone_from(&left_behind.stale_targets);
+    let mut replacing = with_intent(store("third"), staged());
+    if let Some(intent) = &mut replacing.intent {
+        intent.command = "stage".to_owned();
+    }
     let mut quoted = grace();
     quoted.emergency = Some(emergency(&["old"], false));
     if let Some(emergency) = &mut quoted.emergency {
@@ -41,6 +48,8 @@ fn more() -> Vec<(&'static str, KeyState)> {
         ("a target failed", failed),
         ("in the other slot, with one set aside", swapped),
         ("a target was left behind", left_behind),
+        ("at rest, a target was left behind", left_at_rest),
+        ("a staged one is being replaced", replacing),
         ("a reason with a quote", quoted),
         ("an active one that expires", expiring),
         ("a longer job was seen", grown),
