@@ -5,6 +5,8 @@
 //! what an answer says is foreign text until [`clean`] has seen it.
 
 mod foreign;
+pub mod guard;
+mod request;
 
 use std::error::Error;
 use std::fmt;
@@ -14,15 +16,15 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
-use zeroize::Zeroizing;
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 
 pub use foreign::clean;
+pub use request::Request;
 pub use reqwest::Method;
 
 use crate::error::Failure;
 use crate::exit::ExitCode;
-use crate::secret::Secret;
+use guard::{Allowed, Refused, Resolver, Special};
 
 /// The largest answer that is read; anything larger is [`HttpError::TooLarge`].
 pub const ANSWER_LIMIT_BYTES: usize = 1024 * 1024;
@@ -34,7 +36,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// # Guarantees
 /// - No redirect is followed, no request is repeated, no proxy of the environment is used.
 /// - [`Client::send`] ends within the time limit, connecting and reading included.
-/// - Only method, path, status and duration are logged, never a header or a body.
+/// - Only method, path, status and duration are logged, never a header, a body, or a path that is a secret.
 #[derive(Clone)]
 pub struct Client {
     plain: reqwest::Client,
@@ -42,6 +44,8 @@ pub struct Client {
     /// against the sandbox on loopback does not need and a bare container may not have.
     encrypted: Arc<OnceLock<reqwest::Client>>,
     limit: Duration,
+    /// Where requests may go; `None` is anywhere.
+    allowed: Option<Allowed>,
 }
 
 impl Client {
@@ -50,9 +54,22 @@ impl Client {
     /// # Errors
     /// When the TLS library refuses its own settings, which should not happen.
     pub fn new(limit: Duration) -> Result<Self, Failure> {
+        Self::set_up(limit, None)
+    }
+
+    /// The same, which connects to no special address (of this machine, link-local) that is not allowed. What is
+    /// judged is the address that is connected to, whatever a name resolved to before.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn guarded(limit: Duration, allowed: Allowed) -> Result<Self, Failure> {
+        Self::set_up(limit, Some(allowed))
+    }
+
+    fn set_up(limit: Duration, allowed: Option<Allowed>) -> Result<Self, Failure> {
         // An error only says that another client of this process has installed it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let plain = settings(limit).tls_certs_only([]).build().map_err(|error| {
+        let plain = settings(limit, allowed).tls_certs_only([]).build().map_err(|error| {
             Failure::new(
                 ExitCode::Unexpected,
                 "the HTTP client could not be set up",
@@ -60,7 +77,7 @@ impl Client {
             )
             .because(root_cause(&error))
         })?;
-        Ok(Self { plain, encrypted: Arc::new(OnceLock::new()), limit })
+        Ok(Self { plain, encrypted: Arc::new(OnceLock::new()), limit, allowed })
     }
 
     /// Makes one request and reads its answer, whatever its status.
@@ -73,7 +90,11 @@ impl Client {
         }
         let url = usable_url(&request.url)?;
         let host = host_of(&url);
-        let (method, path) = (request.method.clone(), url.path().to_owned());
+        if let Some(Err(special)) = self.allowed.map(|allowed| allowed.permits_host(&url)) {
+            return Err(HttpError::Forbidden { host, special });
+        }
+        let path = if request.is_url_secret { "(a secret path)" } else { url.path() };
+        let (method, path) = (request.method.clone(), path.to_owned());
         // The machine's stopwatch, not the injected clock: a real exchange takes real time.
         let began = Instant::now();
         let answered = self.exchange(request, url, &host).await;
@@ -114,18 +135,22 @@ impl Client {
         if let Some(client) = self.encrypted.get() {
             return Ok(client);
         }
-        let client = settings(self.limit).https_only(true).build().map_err(|error| HttpError::Unusable {
-            reason: format!(
-                "no TLS connection can be checked: {}; install the system's CA certificates",
-                root_cause(&error)
-            ),
+        let client = settings(self.limit, self.allowed).https_only(true).build().map_err(|error| {
+            HttpError::Unusable {
+                reason: format!(
+                    "no TLS connection can be checked: {}; install the system's CA certificates",
+                    root_cause(&error)
+                ),
+            }
         })?;
         Ok(self.encrypted.get_or_init(|| client))
     }
 
     fn classify(&self, error: &reqwest::Error, host: &str) -> HttpError {
         let host = host.to_owned();
-        if error.is_builder() {
+        if let Some(Refused(special)) = Refused::within(error) {
+            HttpError::Forbidden { host, special: *special }
+        } else if error.is_builder() {
             HttpError::Unusable { reason: root_cause(error) }
         } else if error.is_connect() {
             HttpError::CouldNotConnect { host, reason: root_cause(error) }
@@ -140,8 +165,8 @@ impl Client {
 }
 
 /// What every client of this program has in common.
-fn settings(limit: Duration) -> reqwest::ClientBuilder {
-    reqwest::Client::builder()
+fn settings(limit: Duration, allowed: Option<Allowed>) -> reqwest::ClientBuilder {
+    let settings = reqwest::Client::builder()
         .user_agent(concat!("rotate/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
@@ -152,73 +177,10 @@ fn settings(limit: Duration) -> reqwest::ClientBuilder {
         // request fails because an idle connection had died.
         .pool_max_idle_per_host(0)
         .connect_timeout(limit.min(CONNECT_LIMIT))
-        .timeout(limit)
-}
-
-/// One request, built up by name. Secrets go into headers that are marked sensitive.
-pub struct Request {
-    method: Method,
-    url: String,
-    headers: HeaderMap,
-    body: Option<Vec<u8>>,
-    flaw: Option<&'static str>,
-}
-
-impl Request {
-    /// A request that asks for JSON.
-    pub fn new(method: Method, url: impl Into<String>) -> Self {
-        let mut headers = HeaderMap::new();
-        headers.insert(reqwest::header::ACCEPT, HeaderValue::from_static("application/json"));
-        Self { method, url: url.into(), headers, body: None, flaw: None }
-    }
-
-    /// A `GET` that asks for JSON.
-    pub fn get(url: impl Into<String>) -> Self {
-        Self::new(Method::GET, url)
-    }
-
-    /// A `POST` that asks for JSON.
-    pub fn post(url: impl Into<String>) -> Self {
-        Self::new(Method::POST, url)
-    }
-
-    /// Adds a header that holds nothing secret. `name` is in lower case.
-    #[must_use]
-    pub fn header(self, name: &'static str, value: &str) -> Self {
-        self.insert(name, value, false)
-    }
-
-    /// Adds a header that is a secret and nothing else, such as `x-api-key`.
-    #[must_use]
-    pub fn secret_header(self, name: &'static str, value: &Secret) -> Self {
-        self.insert(name, value.expose(), true)
-    }
-
-    /// Adds `Authorization: Bearer`.
-    #[must_use]
-    pub fn bearer(self, value: &Secret) -> Self {
-        let text = Zeroizing::new(format!("Bearer {}", value.expose()));
-        self.insert(AUTHORIZATION.as_str(), &text, true)
-    }
-
-    /// Sends a JSON document.
-    #[must_use]
-    pub fn json(mut self, document: &serde_json::Value) -> Self {
-        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        self.body = Some(document.to_string().into_bytes());
-        self
-    }
-
-    fn insert(mut self, name: &str, value: &str, sensitive: bool) -> Self {
-        let name = reqwest::header::HeaderName::from_bytes(name.as_bytes());
-        match (name, HeaderValue::from_str(value)) {
-            (Ok(name), Ok(mut value)) => {
-                value.set_sensitive(sensitive);
-                self.headers.insert(name, value);
-            }
-            _ => self.flaw = Some("a header holds characters that HTTP does not carry"),
-        }
-        self
+        .timeout(limit);
+    match allowed {
+        Some(allowed) => settings.dns_resolver(Resolver(allowed)),
+        None => settings,
     }
 }
 
@@ -290,6 +252,9 @@ pub enum HttpError {
     /// Nothing was sent, and trying again will not help: a bad URL, a bad header, no trust store.
     #[error("the request could not be made: {reason}")]
     Unusable { reason: String },
+    /// Nothing was sent: the host is, or resolves to, an address that a guarded client does not connect to.
+    #[error("{host} is {special}, which is not connected to")]
+    Forbidden { host: String, special: Special },
     /// No connection (name, network, TLS): the request certainly never reached the server.
     #[error("could not connect to {host}: {reason}")]
     CouldNotConnect { host: String, reason: String },
@@ -310,12 +275,15 @@ pub enum HttpError {
 impl HttpError {
     /// Whether the request certainly never reached the server.
     pub fn is_never_sent(&self) -> bool {
-        matches!(self, HttpError::Unusable { .. } | HttpError::CouldNotConnect { .. })
+        matches!(
+            self,
+            HttpError::Unusable { .. } | HttpError::Forbidden { .. } | HttpError::CouldNotConnect { .. }
+        )
     }
 
     /// Whether the same request may fare better in a moment.
     pub fn is_passing(&self) -> bool {
-        !matches!(self, HttpError::Unusable { .. } | HttpError::TooLarge { .. })
+        !matches!(self, HttpError::Unusable { .. } | HttpError::Forbidden { .. } | HttpError::TooLarge { .. })
     }
 }
 
@@ -330,7 +298,7 @@ fn usable_url(text: &str) -> Result<Url, HttpError> {
 }
 
 /// Host and, where it is unusual, port; no user, password, path or query.
-fn host_of(url: &Url) -> String {
+pub fn host_of(url: &Url) -> String {
     let host = url.host_str().unwrap_or("a nameless host");
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
@@ -420,14 +388,5 @@ mod tests {
             assert!(error.is_never_sent());
             assert!(!error.to_string().contains("hunter2"), "{error}");
         }
-    }
-
-    #[test]
-    fn secret_headers_are_marked_sensitive() {
-        let secret = Secret::from_text("sk-ant-api03-canary-canary".into()).unwrap();
-        let request = Request::get("https://h/").secret_header("x-api-key", &secret).bearer(&secret);
-        assert!(request.headers["x-api-key"].is_sensitive());
-        assert!(request.headers["authorization"].is_sensitive());
-        assert!(!format!("{:?}", request.headers).contains("canary"));
     }
 }

@@ -10,10 +10,23 @@ use super::known;
 /// A table ends where the next header begins; a header that cannot be read is kept, and so still
 /// fails: it could be a target of the key that is wanted.
 pub(super) fn without_other_keys(text: &str, name: &str) -> String {
+    without_tables(text, |first, second| match first {
+        "keys" => second.is_some_and(|second| second != name),
+        first => !known::TOP_LEVEL.contains(&first),
+    })
+}
+
+/// The text without receivers of alerts, likewise: an emergency is not stopped by how it would be told.
+pub(super) fn without_alerts(text: &str) -> String {
+    without_tables(text, |first, _| first == "alerts")
+}
+
+/// `is_foreign` is asked for the first two names of a header.
+fn without_tables(text: &str, is_foreign: impl Fn(&str, Option<&str>) -> bool) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut dropping = false;
     for line in text.split_inclusive('\n') {
-        if let Some(foreign) = is_foreign_header(line, name) {
+        if let Some(foreign) = of_header(line, &is_foreign) {
             dropping = foreign;
         }
         kept.push_str(if dropping { "\n" } else { line });
@@ -21,18 +34,15 @@ pub(super) fn without_other_keys(text: &str, name: &str) -> String {
     kept
 }
 
-/// Whether a line is a header of a table that does not concern the key; `None` where it is no header.
-fn is_foreign_header(line: &str, name: &str) -> Option<bool> {
+/// What is said of a header's first two names; `None` where the line is no header.
+fn of_header(line: &str, is_foreign: impl Fn(&str, Option<&str>) -> bool) -> Option<bool> {
     if !line.trim_start().starts_with('[') {
         return None;
     }
     let parsed = DeTable::parse(line).ok()?;
     let (first, inner) = parsed.get_ref().iter().next()?;
-    if first.get_ref() != "keys" {
-        return Some(!known::TOP_LEVEL.contains(&first.get_ref().as_ref()));
-    }
-    let second = inner.get_ref().as_table().and_then(|keys| keys.keys().next());
-    Some(second.is_some_and(|second| second.get_ref() != name))
+    let second = inner.get_ref().as_table().and_then(|tables| tables.keys().next());
+    Some(is_foreign(first.get_ref(), second.map(|second| second.get_ref().as_ref())))
 }
 
 #[cfg(test)]
@@ -49,6 +59,12 @@ mod tests {
         let text = [before, other, own, later, after].concat();
         let expected = [before, "\n\n\n\n", own, "\n\n", after].concat();
         assert_eq!(without_other_keys(&text, "b"), expected);
+    }
+
+    #[test]
+    fn only_the_lines_of_receivers_are_blanked() {
+        let text = "state = 1\n[alerts.a]\nurl = \"open\n[keys.b]\nz = 1\n[alerts]\n[alerts.c]\nx";
+        assert_eq!(without_alerts(text), "state = 1\n\n\n[keys.b]\nz = 1\n\n\n\n");
     }
 
     #[test]

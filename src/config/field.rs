@@ -116,6 +116,15 @@ impl<'d> Field<'d> {
     pub fn duration(&self) -> Result<Duration, Failure> {
         let wanted = "a duration in quotes with its unit";
         let text = self.value.get_ref().as_str().ok_or_else(|| self.wrong_type(wanted, "\"45m\""))?;
+        self.parsed_duration(text)
+    }
+
+    /// A list of durations.
+    pub fn durations(&self) -> Result<Vec<Duration>, Failure> {
+        self.words()?.iter().map(|text| self.parsed_duration(text)).collect()
+    }
+
+    fn parsed_duration(&self, text: &str) -> Result<Duration, Failure> {
         duration::parse(text).map_err(|error| {
             self.failure(format!("is not a duration: {} in {}", error, shown(text)), error.remedy())
         })

@@ -23,6 +23,7 @@ const GRACE: Duration = minutes(60);
 const USAGE_QUIET: Duration = minutes(5);
 const USAGE_LAG: Duration = minutes(15);
 const ROTATE_EVERY: Duration = days(90);
+const REMIND: [Duration; 2] = [days(14), days(3)];
 const UNDO_WINDOW: Duration = days(7);
 const REVOKE_TIMEOUT: Duration = minutes(2);
 const MANUAL_REVOKE_WAIT: Duration = Duration::from_secs(30);
@@ -103,6 +104,7 @@ pub(super) fn read(
         usage_quiet: layers.duration("usage_quiet", USAGE_QUIET)?,
         usage_lag: layers.duration("usage_lag", USAGE_LAG)?,
         rotate_every: layers.positive_duration("rotate_every", ROTATE_EVERY)?,
+        remind: layers.field("remind").map_or_else(|| Ok(REMIND.into()), |field| reminders(&field))?,
         undo_window: layers.duration("undo_window", UNDO_WINDOW)?,
         revoke_timeout: layers.positive_duration("revoke_timeout", REVOKE_TIMEOUT)?,
         manual_revoke_wait: layers.duration("manual_revoke_wait", MANUAL_REVOKE_WAIT)?,
@@ -279,6 +281,14 @@ fn patterns(field: &Field<'_>) -> Result<Vec<String>, Failure> {
         ));
     }
     Ok(patterns)
+}
+
+/// Longest first.
+fn reminders(field: &Field<'_>) -> Result<Vec<Duration>, Failure> {
+    let mut reminders = field.durations()?;
+    reminders.sort_unstable_by(|one, other| other.cmp(one));
+    reminders.dedup();
+    Ok(reminders)
 }
 
 fn evidence(field: &Field<'_>) -> Result<Vec<Item>, Failure> {

@@ -1,7 +1,7 @@
 //! The names `rotate.toml` may use. docs/reference/configuration.md lists every one; a test compares.
 
 /// Fields outside every table, and the tables themselves.
-pub const TOP_LEVEL: &[&str] = &["state", "allow_network_state", "defaults", "providers", "keys"];
+pub const TOP_LEVEL: &[&str] = &["state", "allow_network_state", "defaults", "providers", "keys", "alerts"];
 
 /// Fields of `[keys.NAME]`, in the order of the reference.
 pub const KEY: &[&str] = &[
@@ -27,6 +27,7 @@ pub const KEY: &[&str] = &[
     "usage_quiet",
     "usage_lag",
     "rotate_every",
+    "remind",
     "undo_window",
     "revoke_timeout",
     "manual_revoke_wait",
@@ -73,6 +74,36 @@ pub const COMMAND: &[&str] = &["type", "name", "refresh", "command", "read_back"
 pub const AWS_SECRETS_MANAGER: &[&str] =
     &["type", "name", "refresh", "secret_id", "json_key", "json_keys", "region", "profile", "endpoint_url"];
 
+/// Types of a receiver of alerts.
+pub const ALERT_TYPES: &[&str] =
+    &["slack", "discord", "pagerduty", "email", "webhook", "command", "healthchecks"];
+
+/// Fields of every `[alerts.NAME]`.
+pub const ALERT: &[&str] = &["type", "events", "severities", "keys", "environments", "repeat", "timeout"];
+
+/// Fields of every receiver that is reached over a network.
+pub const ALERT_ON_NETWORK: &[&str] = &["url", "allow_loopback", "allow_link_local"];
+
+/// Fields of a receiver of type `email`.
+pub const ALERT_EMAIL: &[&str] = &["secret", "from", "to", "ca_file", "allow_plain"];
+
+/// Fields of receivers of the types `webhook` and `pagerduty`.
+pub const ALERT_WITH_SECRET: &[&str] = &["secret"];
+
+/// Fields of a receiver of type `command`.
+pub const ALERT_COMMAND: &[&str] = &["command"];
+
+/// Every field of a receiver of a type in [`ALERT_TYPES`].
+pub fn alert_fields(kind: &str) -> Vec<&'static str> {
+    let own: [&[&str]; 2] = match kind {
+        "command" => [ALERT_COMMAND, &[]],
+        "email" => [ALERT_ON_NETWORK, ALERT_EMAIL],
+        "webhook" | "pagerduty" => [ALERT_ON_NETWORK, ALERT_WITH_SECRET],
+        _ => [ALERT_ON_NETWORK, &[]],
+    };
+    [ALERT, own[0], own[1]].concat()
+}
+
 /// Where a field that stands in the wrong place belongs.
 pub(super) fn home_of(field: &str) -> Option<&'static str> {
     if field == "targets" {
@@ -85,6 +116,8 @@ pub(super) fn home_of(field: &str) -> Option<&'static str> {
         Some("[[keys.NAME.targets]]")
     } else if TOP_LEVEL.contains(&field) {
         Some("the top of the file, before the first table")
+    } else if [ALERT, ALERT_ON_NETWORK].iter().any(|fields| fields.contains(&field)) {
+        Some("[alerts.NAME]")
     } else {
         None
     }

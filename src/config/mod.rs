@@ -5,6 +5,7 @@
 //! with the line, the reason and what to write instead. No message repeats the text of a line, which
 //! may hold a key that somebody pasted there.
 
+mod alerts;
 mod aws_secret;
 mod check;
 mod command_output;
@@ -24,9 +25,10 @@ mod settings;
 mod shared_target;
 mod target;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+pub use alerts::{AlertSettings, ReceiverSettings};
 pub use environment::{Environment, NotFetched};
 pub use file::{find, find_any};
 pub use nearest::nearest;
@@ -51,8 +53,9 @@ pub enum Scope<'a> {
     /// All of it, as far as the text alone tells: for commands that write to no target and must not
     /// wait for a file system that hangs.
     Text,
-    /// What concerns this key; for emergencies. When [`Scope::Text`] fails, the tables of other keys
-    /// and unknown top-level tables are set aside, and so is the check that the grace is long enough.
+    /// What concerns this key; for emergencies. When [`Scope::Text`] fails, the tables of other keys,
+    /// receivers of alerts that are set up wrongly and unknown top-level tables are set aside, and so is the
+    /// check that the grace is long enough.
     OnlyKey(&'a str),
 }
 
@@ -67,6 +70,8 @@ pub struct Config {
     pub allow_network_state: bool,
     /// By name; at least one.
     pub keys: BTreeMap<String, KeySettings>,
+    /// Receivers of alerts, in the order of their names.
+    pub alerts: Vec<AlertSettings>,
     /// What [`Scope::OnlyKey`] looked past. Worth a warning; then `keys` holds that key alone.
     pub set_aside: Option<Failure>,
 }
@@ -148,7 +153,20 @@ fn resolve(
     check::slot_variables(&document, &keys)?;
     check::iam_users(&document, &keys)?;
     shared_target::check(&document, &keys, scope == Scope::Everything)?;
-    config(&top, keys, state_override, environment)
+    let alerts = match top.field("alerts") {
+        Some(alerts) => alerts::read(&alerts.section()?, &named(&keys))?,
+        None => Vec::new(),
+    };
+    config(&top, keys, alerts, state_override, environment)
+}
+
+fn named(keys: &[ReadKey]) -> alerts::Named<'_> {
+    let keys = keys.iter().map(|key| &key.settings);
+    let environments: BTreeSet<&str> = keys.clone().filter_map(|key| key.environment.as_deref()).collect();
+    alerts::Named {
+        keys: keys.map(|key| key.name.as_str()).collect(),
+        environments: environments.into_iter().collect(),
+    }
 }
 
 /// One key, whatever is wrong with the others. `failure` is what stopped the whole.
@@ -160,12 +178,18 @@ fn resolve_one(
     environment: &Environment,
     failure: Failure,
 ) -> Result<Config, Failure> {
-    let reduced;
+    let (without_others, without_alerts);
     let document = match Document::parse(path, text) {
         Ok(document) => document,
         Err(_) => {
-            reduced = emergency::without_other_keys(text, name);
-            Document::parse(path, &reduced)?
+            without_others = emergency::without_other_keys(text, name);
+            match Document::parse(path, &without_others) {
+                Ok(document) => document,
+                Err(_) => {
+                    without_alerts = emergency::without_alerts(&without_others);
+                    Document::parse(path, &without_alerts)?
+                }
+            }
         }
     };
     let top = document.top_level();
@@ -175,11 +199,13 @@ fn resolve_one(
         // A misspelt `state` would look for the key's state in the wrong place.
         return Err(top.unknown(&field, known::TOP_LEVEL));
     }
+    let alerts = top.field("alerts").and_then(|field| field.section().ok());
+    let alerts = alerts.map_or_else(Vec::new, |alerts| alerts::read_usable(&alerts));
     let tables = Tables::of(&top)?;
     let key = tables.key(name)?;
     let keys = [key];
     shared_target::check(&document, &keys, false)?;
-    let mut config = config(&top, keys.into(), state_override, environment)?;
+    let mut config = config(&top, keys.into(), alerts, state_override, environment)?;
     config.set_aside = Some(failure);
     Ok(config)
 }
@@ -217,6 +243,7 @@ impl<'d> Tables<'d> {
 fn config(
     top: &Section<'_>,
     keys: Vec<ReadKey>,
+    alerts: Vec<AlertSettings>,
     state_override: Option<&Path>,
     environment: &Environment,
 ) -> Result<Config, Failure> {
@@ -226,6 +253,7 @@ fn config(
         state_directory: file::state_directory(state_override, in_file, environment)?,
         allow_network_state: top.field("allow_network_state").map_or(Ok(false), |field| field.flag())?,
         keys: keys.into_iter().map(|key| (key.settings.name.clone(), key.settings)).collect(),
+        alerts,
         set_aside: None,
     })
 }

@@ -44,6 +44,8 @@ pub struct KeySettings {
     pub usage_quiet: Duration,
     pub usage_lag: Duration,
     pub rotate_every: Duration,
+    /// How long before a rotation is due somebody wants to know, longest first; none twice.
+    pub remind: Vec<Duration>,
     /// How long a revoked credential is kept so that `undo` can bring it back.
     pub undo_window: Duration,
     /// How long `finish` waits for the provider to refuse the revoked value.

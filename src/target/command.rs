@@ -1,6 +1,5 @@
 //! A target that is a program of the operator's, which takes the value on its standard input.
 
-mod child;
 mod last_words;
 
 use std::ffi::{OsStr, OsString};
@@ -14,9 +13,9 @@ use zeroize::Zeroizing;
 
 use super::file::held;
 use super::{Moving, Target, TargetError, Written};
+use crate::program::{self, Failed, Finished};
 use crate::rotation::credential::{ReadBack, TargetId};
 use crate::secret::{Fingerprint, Secret};
-use child::{Failed, Finished};
 
 /// Names are shown in tables and kept in state; past this many characters the rest becomes a fingerprint.
 const LONGEST_NAME_CHARACTERS: usize = 120;
@@ -149,7 +148,7 @@ impl Target for CommandTarget {
         self.check_program(&self.arguments, "command")?;
         let environment = self.visible_environment(Some(value));
         let seconds = self.timeout.as_secs_f64();
-        match child::run(&self.arguments, environment, Some(self.input(value)), self.timeout).await {
+        match program::run(&self.arguments, environment, Some(self.input(value)), self.timeout).await {
             Ok(finished) => self.judge(finished, value).map(|()| Written::default()),
             Err(Failed::NotRun(error)) => Err(self.error(
                 format!("cannot run {}", self.id),
@@ -170,7 +169,7 @@ impl Target for CommandTarget {
             return ReadBack::Unknown(error.to_string());
         }
         // Which value it might print is not known here, so none of its text is repeated.
-        match child::run(arguments, self.visible_environment(None), None, self.timeout).await {
+        match program::run(arguments, self.visible_environment(None), None, self.timeout).await {
             Ok(finished) if !finished.status.success() => {
                 ReadBack::Unknown(format!("the read-back program ended with {}", finished.status))
             }

@@ -1,5 +1,7 @@
 //! `rotate.toml`: what is found, what is read, and what is refused with which words.
 
+mod alerts;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
@@ -7,6 +9,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rotate::alert::Kind;
 use rotate::config::{
     self, Config, Environment, Origin, ProbeKind, ProviderSettings, Scope, SecretReference, SlotsSettings,
     TargetKind,
@@ -870,9 +873,15 @@ fn the_reference_names_every_field_and_its_example_loads() {
     use config::known;
     let targets =
         [known::DOTENV, known::FILE, known::COMMAND, known::AWS_SECRETS_MANAGER, known::AWS_SLOTS].concat();
-    let names = [known::TOP_LEVEL, known::KEY, known::ANTHROPIC, known::AWS_IAM, known::PAIR, &targets];
+    let alerts: Vec<&str> = known::ALERT_TYPES.iter().flat_map(|kind| known::alert_fields(kind)).collect();
+    let names =
+        [known::TOP_LEVEL, known::KEY, known::ANTHROPIC, known::AWS_IAM, known::PAIR, &targets, &alerts];
     for name in names.concat() {
         assert!(text.contains(&format!("| `{name}` |")), "`{name}` has no row");
+    }
+    for name in known::ALERT_TYPES.iter().copied().chain(Kind::ALL.iter().map(|kind| kind.name())) {
+        let is_named = text.contains(&format!("`{name}`")) || text.contains(&format!("type = \"{name}\"`"));
+        assert!(is_named, "`{name}` is not named");
     }
     let (_, rest) = text.split_once("```toml\n").unwrap();
     let (example, _) = rest.split_once("```").unwrap();

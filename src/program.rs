@@ -21,15 +21,15 @@ const STDERR_BYTES: usize = 8 * 1024;
 const LAST_OUTPUT: Duration = Duration::from_millis(500);
 
 /// A program that ran to its end.
-pub(super) struct Finished {
-    pub(super) status: ExitStatus,
-    pub(super) stdout: Zeroizing<Vec<u8>>,
-    pub(super) stdout_is_cut: bool,
-    pub(super) stderr: Zeroizing<Vec<u8>>,
+pub(crate) struct Finished {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: Zeroizing<Vec<u8>>,
+    pub(crate) stdout_is_cut: bool,
+    pub(crate) stderr: Zeroizing<Vec<u8>>,
 }
 
 /// A program that did not run to its end.
-pub(super) enum Failed {
+pub(crate) enum Failed {
     NotRun(io::Error),
     TimedOut,
 }
@@ -38,7 +38,7 @@ pub(super) enum Failed {
 ///
 /// A program that ends without reading its input is judged by its status alone. Dropping the future
 /// kills the group.
-pub(super) async fn run(
+pub(crate) async fn run(
     arguments: &[String],
     environment: Vec<(OsString, OsString)>,
     input: Option<Zeroizing<Vec<u8>>>,
