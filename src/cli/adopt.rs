@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::definition::Adopt;
+use super::telling::Desk;
 use super::{runtime, value};
 use crate::config::{Scope, SecretReference, SlotsSettings};
 use crate::error::Failure;
@@ -21,7 +22,9 @@ pub(super) fn run(context: &Context, arguments: Adopt) -> Result<Output, Failure
     let ports = wiring::ports(&config, key, AdminKey::Needed, &context.surroundings(), &removed)?;
     let question = format!("Today's live value of `{}` (hidden):", key.name);
     let value = value::obtain(context, "--from", from, fallback, &question)?;
-    let report =
-        runtime::run(async { workflow::adopt::adopt(&ports, value, arguments.safety.dry_run).await })?;
+    let dry_run = arguments.safety.dry_run;
+    let report = Desk::new(context, &config).around(key, dry_run, || {
+        runtime::run(async { workflow::adopt::adopt(&ports, value, dry_run).await })
+    })?;
     Ok(render::operation(&report, context.ui.stdout))
 }

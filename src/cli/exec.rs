@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::context::Context;
 use super::definition_exec::{Exec, WatchOutput};
-use super::process;
+use super::{job_alerts, process};
 use crate::config::{Config, KeySettings, Scope};
 use crate::error::Failure;
 use crate::exit::ExitCode;
@@ -44,8 +44,9 @@ fn start(context: &Context, arguments: Exec) -> Result<(String, Report), Refusal
     });
     let source = source(context, &config, key, &arguments);
     let order = order(context, &config, key, arguments);
-    let report = job::run(&order, &source, preflight.as_ref(), &*surroundings.narrator)?;
-    Ok((key.name.clone(), report))
+    let result = job::run(&order, &source, preflight.as_ref(), &*surroundings.narrator);
+    job_alerts::tell(context, &config, key, &result);
+    Ok((key.name.clone(), result?))
 }
 
 fn check(arguments: &Exec) -> Result<(), Failure> {

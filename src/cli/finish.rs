@@ -16,7 +16,8 @@ pub(super) fn run(context: &Context, arguments: &Finish) -> Result<Output, Failu
         reason: arguments.reason.clone(),
         dry_run: arguments.safety.dry_run,
     };
-    rotation::change(context, arguments.key.key.as_deref(), AdminKey::Needed, async |ports| {
+    let dry_run = arguments.safety.dry_run;
+    rotation::change(context, arguments.key.key.as_deref(), AdminKey::Needed, dry_run, async |ports| {
         workflow::finish::finish(&ports, &options).await
     })
 }

@@ -10,7 +10,7 @@ use crate::workflow;
 
 pub(super) fn run(context: &Context, arguments: &Change) -> Result<Output, Failure> {
     let dry_run = arguments.safety.dry_run;
-    rotation::change(context, arguments.key.key.as_deref(), AdminKey::NotNeeded, async |ports| {
+    rotation::change(context, arguments.key.key.as_deref(), AdminKey::NotNeeded, dry_run, async |ports| {
         workflow::promote::promote(&ports, dry_run).await
     })
 }

@@ -15,13 +15,13 @@ pub(super) fn run(context: &Context, arguments: &Change) -> Result<Output, Failu
     let dry_run = arguments.safety.dry_run;
     if !dry_run && !arguments.safety.yes {
         // Nobody is asked to confirm what the phase refuses.
-        rotation::change(context, Some(&key.name), AdminKey::Needed, async |ports| {
+        rotation::change(context, Some(&key.name), AdminKey::Needed, true, async |ports| {
             workflow::purge::purge(&ports, true).await
         })?;
     }
     let what = format!("`{}` would lose its revoked credential for good", key.name);
     value::confirm(context, arguments.safety.yes || dry_run, &key.name, &what)?;
-    rotation::change(context, Some(&key.name), AdminKey::Needed, async |ports| {
+    rotation::change(context, Some(&key.name), AdminKey::Needed, dry_run, async |ports| {
         workflow::purge::purge(&ports, dry_run).await
     })
 }

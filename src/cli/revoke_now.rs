@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::definition::{RevokeNow, SuspectName};
+use super::telling::Desk;
 use super::{rotation, runtime, value};
 use crate::config::{Config, Scope};
 use crate::error::Failure;
@@ -48,7 +49,8 @@ pub(super) fn run(context: &Context, arguments: RevokeNow) -> Result<Output, Fai
         started,
         dry_run,
     };
-    let report = runtime::run(workflow::revoke_now::revoke_now(&ports, options))?;
+    let report = Desk::new(context, &config)
+        .after(key, dry_run, || runtime::run(workflow::revoke_now::revoke_now(&ports, options)))?;
     Ok(render::operation(&report, context.ui.stdout))
 }
 

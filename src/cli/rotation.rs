@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::context::Context;
 use super::runtime;
+use super::telling::Desk;
 use crate::config::Scope;
 use crate::error::Failure;
 use crate::rotation::phase::Rotation;
@@ -19,6 +20,7 @@ pub(super) fn change<F>(
     context: &Context,
     key: Option<&str>,
     admin_key: AdminKey,
+    dry_run: bool,
     operation: impl FnOnce(Ports) -> F,
 ) -> Result<Output, Failure>
 where
@@ -26,9 +28,12 @@ where
 {
     let config = context.config(Scope::Everything)?;
     let key = config.key(key)?;
-    let ports = wiring::ports(&config, key, admin_key, &context.surroundings(), &[])?;
-    let report = runtime::run(operation(ports))?;
-    Ok(render::operation(&report, context.ui.stdout))
+    let desk = Desk::new(context, &config);
+    desk.around(key, dry_run, || {
+        let ports = wiring::ports(&config, key, admin_key, &context.surroundings(), &[])?;
+        let report = runtime::run(operation(ports))?;
+        Ok(render::operation(&report, context.ui.stdout))
+    })
 }
 
 /// A new rotation that starts now.

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::definition::Stage;
+use super::telling::Desk;
 use super::{rotation, runtime, value};
 use crate::config::{Config, KeySettings, Scope, SecretReference, SlotsSettings};
 use crate::error::Failure;
@@ -22,8 +23,9 @@ pub(super) fn run(context: &Context, arguments: Stage) -> Result<Output, Failure
     let value =
         if is_minted { None } else { Some(value::obtain(context, "--from", from, fallback, &question)?) };
     let begun = rotation::begin(context.clock.now().wall, arguments.ticket, arguments.reason)?;
-    let report = runtime::run(async {
-        workflow::stage::stage(&ports, value, begun, arguments.replace, arguments.safety.dry_run).await
+    let dry_run = arguments.safety.dry_run;
+    let report = Desk::new(context, &config).around(key, dry_run, || {
+        runtime::run(async { workflow::stage::stage(&ports, value, begun, arguments.replace, dry_run).await })
     })?;
     Ok(render::operation(&report, context.ui.stdout))
 }

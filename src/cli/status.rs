@@ -1,8 +1,11 @@
 //! `rotate status`
 
+use serde_json::json;
+
 use super::context::Context;
 use super::definition::Status;
-use crate::config::{KeySettings, Scope};
+use super::telling::Desk;
+use crate::config::{Config, KeySettings, Scope};
 use crate::error::Failure;
 use crate::exit::ExitCode;
 use crate::rotation::stamp::Stamp;
@@ -25,11 +28,26 @@ pub(super) fn run(context: &Context, arguments: &Status) -> Result<Output, Failu
     let now = context.clock.now();
     let overviews: Vec<Overview> = keys.iter().map(|key| overview(store.as_deref(), key, &now)).collect();
     let mut output = status::output(&overviews, context.ui);
+    if !config.alerts.is_empty() {
+        tell_undelivered(context, &config, &mut output);
+    }
     if overviews.iter().any(|overview| overview.problem.is_some()) {
         output.exit = Some(ExitCode::State);
         context.ui.note("some state cannot be used: see runbook.md, section \"Exit 5\"");
     }
     Ok(output)
+}
+
+/// Alerts that nobody has taken yet: whoever looks here is the first to hear of it.
+fn tell_undelivered(context: &Context, config: &Config, output: &mut Output) {
+    let undelivered = Desk::new(context, config).undelivered();
+    output.json.insert(
+        "alerts".to_owned(),
+        json!({ "undelivered": undelivered.count, "since": undelivered.since, "problem": undelivered.problem }),
+    );
+    if let Some(told) = undelivered.told() {
+        context.ui.note(&format!("warning: {told}; again: rotate alerts flush"));
+    }
 }
 
 /// One key's overview; a damaged state of one key does not hide the others.

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::definition::Change;
+use super::telling::Desk;
 use super::{runtime, value};
 use crate::config::Scope;
 use crate::error::Failure;
@@ -26,6 +27,7 @@ pub(super) fn run(context: &Context, arguments: &Change) -> Result<Output, Failu
         );
         value::confirm(context, false, &key.name, &what)?;
     }
-    let report = runtime::run(workflow::undo::undo(&ports, dry_run))?;
+    let report = Desk::new(context, &config)
+        .around(key, dry_run, || runtime::run(workflow::undo::undo(&ports, dry_run)))?;
     Ok(render::operation(&report, context.ui.stdout))
 }

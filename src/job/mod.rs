@@ -43,6 +43,7 @@ pub use note::Notes;
 pub use output::RELAY;
 pub use preflight::Preflight;
 pub use signals::{by_name as signal_by_name, names as signal_names};
+pub use verdict::Trouble;
 
 /// What is to be run, and what is expected of it.
 pub struct Order {
@@ -87,6 +88,8 @@ pub struct Report {
     pub number: u8,
     /// It exited 0 and went wrong all the same.
     pub quiet_failure: Option<Failure>,
+    /// What somebody should be told of it, whatever its exit code.
+    pub trouble: Option<Trouble>,
     pub runs: u32,
     /// From the first start to the last end.
     pub seconds: u64,
@@ -167,6 +170,7 @@ pub fn run(
         return Ok(Report {
             number: left.end.number(),
             quiet_failure: left.quiet_failure(&order.key),
+            trouble: left.trouble(),
             runs,
             seconds: elapsed(began, &ended.ended).seconds,
             fingerprint,

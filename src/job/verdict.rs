@@ -16,7 +16,25 @@ pub struct Left {
     pub missing: Vec<String>,
 }
 
+/// What went wrong with a job whose exit code need not tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It printed that its key was refused.
+    AuthFailure,
+    /// It exited 0, and what it should have made is not there.
+    OutputMissing,
+}
+
 impl Left {
+    /// `None` where its exit code tells all.
+    pub fn trouble(&self) -> Option<Trouble> {
+        if self.auth_failure.is_some() {
+            return Some(Trouble::AuthFailure);
+        }
+        let is_missing = self.lacks_stdout || !self.missing.is_empty();
+        (self.end == End::Exited(0) && is_missing).then_some(Trouble::OutputMissing)
+    }
+
     /// `None` where the job's own exit code tells all; a failure of exit 30 where it exited 0 and went wrong.
     pub fn quiet_failure(&self, key: &str) -> Option<Failure> {
         if self.end != End::Exited(0) {

@@ -2,6 +2,7 @@
 
 pub mod double;
 pub mod iam;
+pub mod inbox;
 pub mod moto;
 pub mod snapshot;
 pub mod strace;
@@ -166,6 +167,15 @@ impl Lab {
         );
     }
 
+    /// Adds a webhook called `name` to `rotate.toml`, which takes what goes to this inbox, with these lines of settings.
+    pub fn subscribe(&self, name: &str, inbox: &inbox::Inbox, lines: &str) {
+        self.write(&format!("{name}.url"), &inbox.url());
+        let table = format!(
+            "\n[alerts.{name}]\ntype = \"webhook\"\nurl = \"file:{name}.url\"\nallow_loopback = true\n{lines}\n"
+        );
+        self.write("rotate.toml", &format!("{}{table}", self.read("rotate.toml")));
+    }
+
     /// The table of one key, with these lines of settings and these target tables after them.
     pub fn key_with(&self, name: &str, lines: &str, targets: &[&str]) -> String {
         let targets: String =
@@ -241,6 +251,13 @@ impl Lab {
     pub fn adopted(&self) -> ConsoleKey {
         let old = self.console_key("old");
         self.run("adopt prod --from file:old.key").expect(0);
+        old
+    }
+
+    /// The same, and its consumer reads it from `app.env` already.
+    pub fn at_work(&self) -> ConsoleKey {
+        let old = self.adopted();
+        self.write("app.env", &format!("ANTHROPIC_API_KEY={}\n", old.value));
         old
     }
 
