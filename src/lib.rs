@@ -15,7 +15,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alert;
 mod aws;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -30,12 +32,14 @@ pub mod file_lock;
 pub mod http;
 pub mod job;
 pub mod lease;
+mod program;
 pub mod provider;
 pub mod random;
 pub mod readable;
 pub mod rotation;
 pub mod sandbox;
 pub mod secret;
+pub mod severity;
 pub mod slots;
 pub mod store;
 pub mod target;

@@ -1,5 +1,7 @@
 //! The one place that names concrete adapters: from settings to ports.
 
+pub mod alerts;
+pub mod check;
 mod secret_store;
 
 use std::io;
@@ -77,20 +79,13 @@ pub fn ports(
 ) -> Result<Ports, Failure> {
     let store = JsonFileStore::open_for_change(&config.state_directory, config.allow_network_state)?;
     let provider = provider(key, admin_key, surroundings)?;
-    // Slots in a secret and the target that they bring are the same thing, pinned and connected once.
-    let shared = match &key.slots {
-        SlotsSettings::AwsSecretsManager(secret) => Some(Rc::new(slots_document(secret))),
-        SlotsSettings::File | SlotsSettings::Env => None,
-    };
-    let targets = targets(config, key, removed_variables, shared.as_ref());
+    let removed = secret_variables(config, removed_variables);
+    let (slots, targets) = slots_and_targets(key, &config.state_directory, &removed);
     let held_elsewhere = held_elsewhere(config, key, &store, surroundings);
     let settings = settings(key, provider.as_ref(), &targets, held_elsewhere);
     Ok(Ports {
         provider,
-        slots: match shared {
-            Some(document) => Box::new(AwsSecretsManagerSlots::new(document)),
-            None => slots(key, &config.state_directory),
-        },
+        slots,
         targets,
         store: Box::new(store),
         journal: Box::new(journal(&config.state_directory, &key.name)),
@@ -104,20 +99,32 @@ pub fn ports(
     })
 }
 
-/// The targets of one key, for a command that only reads them; touches nothing.
-pub fn targets_to_read(config: &Config, key: &KeySettings) -> Vec<Box<dyn Target>> {
-    targets(config, key, &[], None)
+/// Where a key's values live and where its consumers read. Slots in a secret and the target that they bring are the same
+/// thing, pinned and connected once.
+fn slots_and_targets(
+    key: &KeySettings,
+    state_directory: &Path,
+    removed: &[String],
+) -> (Box<dyn Slots>, Vec<Box<dyn Target>>) {
+    let shared = match &key.slots {
+        SlotsSettings::AwsSecretsManager(secret) => Some(Rc::new(slots_document(secret))),
+        SlotsSettings::File | SlotsSettings::Env => None,
+    };
+    let targets = key
+        .targets
+        .iter()
+        .map(|settings| target(settings, state_directory, removed, shared.as_ref()))
+        .collect();
+    let slots = match shared {
+        Some(document) => Box::new(AwsSecretsManagerSlots::new(document)),
+        None => slots(key, state_directory),
+    };
+    (slots, targets)
 }
 
-/// `shared` is the secret that holds the key's slots, where one does.
-fn targets(
-    config: &Config,
-    key: &KeySettings,
-    removed_variables: &[String],
-    shared: Option<&Rc<SecretDocument>>,
-) -> Vec<Box<dyn Target>> {
-    let removed = secret_variables(config, removed_variables);
-    key.targets.iter().map(|settings| target(settings, &config.state_directory, &removed, shared)).collect()
+/// The targets of one key, for a command that only reads them; touches nothing.
+pub fn targets_to_read(config: &Config, key: &KeySettings) -> Vec<Box<dyn Target>> {
+    slots_and_targets(key, &config.state_directory, &secret_variables(config, &[])).1
 }
 
 /// The slots of one key.
@@ -297,6 +304,11 @@ pub fn secret_variables(config: &Config, more: &[String]) -> Vec<String> {
         if let ProviderSettings::Anthropic(settings) = &key.provider
             && let Some(SecretReference::Environment(name)) = &settings.admin_key
         {
+            names.push(name.clone());
+        }
+    }
+    for reference in config.alerts.iter().flat_map(|settings| settings.kind.references()) {
+        if let SecretReference::Environment(name) = reference {
             names.push(name.clone());
         }
     }

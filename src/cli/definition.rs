@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 
+use super::definition_alerts::Alerts;
+use super::definition_check::{Check, Due};
 use super::definition_doctor::Doctor;
 use super::definition_exec::Exec;
 use super::definition_lease::Lease;
@@ -152,6 +154,20 @@ pub(super) enum Command {
     Exec(Box<Exec>),
     /// Show who holds which credential; hold one for a job that `rotate exec` cannot run
     Lease(Lease),
+    /// Look whether every credential lives, every target holds it, and nothing is forgotten
+    #[command(
+        after_help = "For cron, CI and start scripts; changes nothing. Exit 20: a credential in use is rejected. Exit 21: \
+        something could not be reached. Exit 30: something else needs attention. Where rotate.toml has [alerts.NAME], \
+        whoever wants to know is told."
+    )]
+    Check(Check),
+    /// Show what must be rotated when; try in advance what the rotation needs
+    #[command(
+        after_help = "Exit 30: a key is due within its reminders or --within, or the rehearsal found something."
+    )]
+    Due(Due),
+    /// Test the receivers of alerts, deliver what is on its way, show what stands
+    Alerts(Alerts),
     /// Show which key serves what, where it lives, and what a leak would stop
     Ledger,
     /// Find the wrong door: which credential programs really use here, and what is wrong with it
@@ -423,7 +439,7 @@ fn acceptable_item(text: &str) -> Result<Item, String> {
     }
 }
 
-fn duration(text: &str) -> Result<std::time::Duration, String> {
+pub(super) fn duration(text: &str) -> Result<std::time::Duration, String> {
     crate::duration::parse(text).map_err(|error| error.to_string())
 }
 

@@ -2,20 +2,27 @@
 
 mod abort;
 mod adopt;
+mod alerts;
+mod check;
 mod completions;
 mod context;
 mod definition;
+mod definition_alerts;
+mod definition_check;
 mod definition_doctor;
 mod definition_exec;
 mod definition_lease;
 mod doctor;
 mod drill;
+mod due;
 mod exec;
 mod finish;
 mod history;
+mod job_alerts;
 mod key;
 mod lease;
 mod ledger;
+mod look;
 mod man;
 mod process;
 mod promote;
@@ -27,6 +34,7 @@ mod runtime;
 mod sandbox;
 mod stage;
 mod status;
+mod telling;
 mod undo;
 mod value;
 
@@ -107,6 +115,9 @@ fn dispatch(context: &Context, command: Command) -> Result<Output, Failure> {
         Command::Key(arguments) => key::run(context, &arguments),
         Command::Exec(_) => Err(Failure::unexpected("`rotate exec` came where its exit code would be lost")),
         Command::Lease(arguments) => lease::run(context, &arguments),
+        Command::Check(arguments) => check::run(context, &arguments),
+        Command::Due(arguments) => due::run(context, &arguments),
+        Command::Alerts(arguments) => alerts::run(context, &arguments),
         Command::Ledger => ledger::run(context),
         Command::Doctor(arguments) => doctor::run(context, &arguments),
         Command::Sandbox(arguments) => sandbox::run(context, &arguments),

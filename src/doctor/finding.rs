@@ -2,28 +2,7 @@
 
 use super::mend::edit;
 use super::seen::Trouble;
-
-/// How much a finding matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// Worth knowing; there is nothing to do.
-    Ok,
-    /// It works today, or works for some programs only.
-    Warning,
-    /// Requests are refused, or go where nobody meant them to go.
-    Critical,
-}
-
-impl Severity {
-    /// As JSON carries it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Severity::Ok => "ok",
-            Severity::Warning => "warning",
-            Severity::Critical => "critical",
-        }
-    }
-}
+pub use crate::severity::Severity;
 
 macro_rules! ids {
     ($($id:ident = $name:literal, $meaning:literal;)*) => {

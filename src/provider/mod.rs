@@ -2,6 +2,7 @@
 
 pub mod anthropic;
 pub mod aws_iam;
+pub mod gate;
 pub mod probe;
 
 use async_trait::async_trait;

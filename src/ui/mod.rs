@@ -1,7 +1,9 @@
 //! What people and scripts see: results on stdout, everything else on stderr.
 
 pub mod doctor;
+pub mod due;
 pub mod evidence;
+pub mod findings;
 pub mod lease;
 pub mod narrator;
 pub mod paint;

@@ -19,6 +19,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     ("random", &[]),
     ("readable", &[]),
+    ("severity", &[]),
+    ("program", &[]),
     ("clock", &["rotation"]),
     ("http", &["error", "exit", "secret", "readable"]),
     // The SDK behind one door; `http` cleans foreign text.
@@ -27,12 +29,44 @@ const DOORS: &[(&str, &[&str])] = &[
     ("provider", &["rotation", "secret", "error", "exit", "clock", "http", "crash", "aws"]),
     ("slots", &["rotation", "secret", "error", "exit", "durable", "crash", "aws"]),
     // `aws`: a target that is a secret in AWS.
-    ("target", &["rotation", "secret", "error", "exit", "durable", "file_lock", "crash", "aws", "readable"]),
+    (
+        "target",
+        &[
+            "rotation",
+            "secret",
+            "error",
+            "exit",
+            "durable",
+            "file_lock",
+            "crash",
+            "aws",
+            "readable",
+            "program",
+        ],
+    ),
     ("store", &["rotation", "secret", "error", "exit", "clock", "durable", "file_lock", "crash", "readable"]),
     // Running jobs and the records of what they hold.
     ("lease", &["rotation", "secret", "error", "exit", "clock", "random", "readable", "store"]),
-    // What is known of keys before anything is asked; it names items of evidence and slots.
-    ("config", &["rotation", "secret", "error", "exit", "duration", "readable"]),
+    // Who is told, and what is on its way to them. Receivers are reached over HTTP and by programs; `store` for the journal
+    // that is told of, and for files that are safe.
+    (
+        "alert",
+        &[
+            "http",
+            "program",
+            "secret",
+            "readable",
+            "store",
+            "rotation",
+            "error",
+            "clock",
+            "durable",
+            "file_lock",
+        ],
+    ),
+    // What is known of keys before anything is asked; it names items of evidence, slots, and kinds of alerts (of `alert`
+    // nothing else, see the test below).
+    ("config", &["rotation", "secret", "error", "exit", "duration", "readable", "alert"]),
     // The loopback provider is a program of its own: it shares no code with what it tests but leaves.
     ("sandbox", &["secret", "error", "exit", "clock"]),
     // The driver: ports and the core.
@@ -43,17 +77,25 @@ const DOORS: &[(&str, &[&str])] = &[
             "duration", "lease",
         ],
     ),
+    // Looks at keys through ports, and tells through `alert`.
+    (
+        "check",
+        &[
+            "alert", "provider", "slots", "target", "store", "rotation", "clock", "duration", "durable",
+            "severity",
+        ],
+    ),
     // A look at an environment: the variables that `config` knows how to ask for, what `provider` knows of shapes, and a
     // key's own places through ports. It changes nothing, so it has no door to what does.
     (
         "doctor",
         &[
             "workflow", "config", "provider", "slots", "target", "store", "rotation", "secret", "error",
-            "readable",
+            "readable", "severity",
         ],
     ),
-    // `doctor`: its report, as those of `workflow`.
-    ("ui", &["workflow", "doctor", "rotation", "error", "exit", "duration", "readable"]),
+    // `check`, `doctor`: their reports, as those of `workflow`.
+    ("ui", &["workflow", "check", "doctor", "rotation", "error", "exit", "duration", "readable"]),
     // One job from start to end: its credential through ports, its lease, and the words that `workflow` has for a
     // value in an environment.
     (
@@ -67,8 +109,25 @@ const DOORS: &[(&str, &[&str])] = &[
     (
         "wiring",
         &[
-            "config", "provider", "slots", "target", "store", "workflow", "rotation", "secret", "error",
-            "clock", "http", "aws", "lease", "random",
+            "config",
+            "provider",
+            "slots",
+            "target",
+            "store",
+            "workflow",
+            "rotation",
+            "secret",
+            "error",
+            "clock",
+            "http",
+            "aws",
+            "lease",
+            "random",
+            "alert",
+            "check",
+            "exit",
+            "file_lock",
+            "readable",
         ],
     ),
     // A whole rotation on the sandbox, with agents that work: everything but the command line.
@@ -95,6 +154,10 @@ const DOORS: &[(&str, &[&str])] = &[
             "store",
             "lease",
             "job",
+            "alert",
+            "check",
+            "durable",
+            "random",
             "rotation",
             "secret",
             "error",
@@ -122,6 +185,12 @@ const ADAPTERS: &[(&str, &str)] = &[
     ("JournalFile", "store"),
     ("SpoolFile", "store"),
     ("OperationLockFiles", "store"),
+    ("ChatReceiver", "alert"),
+    ("CommandReceiver", "alert"),
+    ("EmailReceiver", "alert"),
+    ("HealthchecksReceiver", "alert"),
+    ("PagerDutyReceiver", "alert"),
+    ("WebhookReceiver", "alert"),
 ];
 
 /// Who else names an adapter, and why that is no door.
@@ -282,17 +351,25 @@ fn no_two_rooms_use_each_other() {
 
 #[test]
 fn the_core_knows_of_secrets_their_fingerprint_and_no_more() {
-    let core = sources().into_iter().filter(|source| source.room() == "rotation");
-    let complaints = core.flat_map(|source| {
-        let path = source.path.clone();
-        let foreign = source.imports().into_iter().filter(|import| {
-            import[0] == "secret" && import.get(1).map(String::as_str) != Some("Fingerprint")
-        });
-        foreign
-            .map(move |import| format!("{}: crate::{}", path.display(), import.join("::")))
-            .collect::<Vec<_>>()
-    });
-    none(complaints.collect());
+    none(more_than("rotation", "secret", &["Fingerprint"]));
+}
+
+#[test]
+fn the_configuration_knows_of_alerts_their_kinds_and_routes_and_no_more() {
+    none(more_than("config", "alert", &["kind", "route"]));
+}
+
+/// What a room imports of another besides these.
+fn more_than(room: &str, used: &str, only: &[&str]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for source in sources().into_iter().filter(|source| source.room() == room) {
+        for import in source.imports() {
+            if import[0] == used && !import.get(1).is_some_and(|name| only.contains(&name.as_str())) {
+                complaints.push(format!("{}: crate::{}", source.path.display(), import.join("::")));
+            }
+        }
+    }
+    complaints
 }
 
 #[test]

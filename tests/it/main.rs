@@ -1,9 +1,11 @@
 //! The one integration-test binary: the real executable, real files, real HTTP on loopback.
 
+mod alerts;
 mod aws;
 mod bad_input;
 mod canary;
 mod chance;
+mod check;
 mod commands;
 mod config;
 mod consumers;
@@ -29,6 +31,7 @@ mod promise;
 mod proof;
 mod provider_anthropic;
 mod races;
+mod receivers;
 mod sandbox;
 mod simulation;
 mod slots;
