@@ -72,7 +72,7 @@ pub fn command(program: &str, directory: &Path) -> Command {
     command
 }
 
-fn build(directory: &Path, sandbox: &RunningSandbox, keys: usize) {
+pub fn build(directory: &Path, sandbox: &RunningSandbox, keys: usize) {
     std::fs::create_dir(directory).expect("a lab's directory");
     let mut text = format!(
         "state = \"state\"\n\n[providers.anthropic]\nbase_url = \"{}\"\n\n[defaults]\nprobe_interval = \"0s\"\n",

@@ -4,6 +4,7 @@
 //! the median of its rounds: a machine that slows down for a while slows both sides of a ratio.
 
 mod aws;
+mod check;
 mod commit;
 mod exec;
 mod lab;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
     goals.extend(exec::measure(&labs, &effort));
     goals.push(commit::measure(&labs, &effort));
     goals.push(sandbox::measure(&effort).row());
+    goals.extend(check::measure(&labs, &effort));
     goals.extend(aws::measure(&labs, &effort));
     page::write(&goals, &load_before);
     if goals.iter().all(Row::is_met) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
