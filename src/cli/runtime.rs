@@ -44,18 +44,21 @@ fn start() -> Result<Runtime, Failure> {
         .map_err(|error| Failure::unexpected("the runtime does not start").caused_by(&error))
 }
 
-/// Waits for SIGINT, SIGTERM or SIGHUP.
-pub(super) async fn stop_signal() -> &'static str {
+/// Waits for SIGINT, SIGTERM or SIGHUP. They are caught from the call on, also before the wait begins; to be called
+/// inside a runtime.
+pub(super) fn stop_signal() -> impl Future<Output = &'static str> {
     let streams =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = streams else {
-        // Without handlers the signals keep their default effect, which ends the process.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => "SIGINT",
-        _ = terminate.recv() => "SIGTERM",
-        _ = hangup.recv() => "SIGHUP",
+    async {
+        let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = streams else {
+            // Without handlers the signals keep their default effect, which ends the process.
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = interrupt.recv() => "SIGINT",
+            _ = terminate.recv() => "SIGTERM",
+            _ = hangup.recv() => "SIGHUP",
+        }
     }
 }
 
@@ -78,8 +81,10 @@ where
     F: Future<Output = Result<(), Failure>>,
 {
     start()?.block_on(async {
+        // Before the server says where it is: who reads that may end it at once.
+        let signalled = stop_signal();
         let stop = Box::pin(async {
-            stop_signal().await;
+            signalled.await;
         });
         server(stop).await
     })
