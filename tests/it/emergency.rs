@@ -295,7 +295,7 @@ mod when_other_things_are_broken {
     fn a_provider_that_does_not_answer_sends_a_person_to_the_console() {
         let (lab, _, _) = staged();
         lab.configure_at("http://127.0.0.1:1", "admin_key = \"file:admin.key\"\n", &lab.key("prod"));
-        let ran = lab.run(REVOKE).expect(21).without_secrets();
+        let ran = lab.run(&format!("{REVOKE} --accept-outage")).expect(21).without_secrets();
         ran.says(&["disable the leaked key by hand at https://", "when the provider answers again"]);
     }
 

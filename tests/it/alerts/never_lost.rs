@@ -12,7 +12,7 @@ use crate::chance::Chance;
 use crate::lab::Lab;
 use crate::lab::inbox::{Answer, Inbox};
 
-/// Half of its answers are none: nothing read, an error, a request for peace, or taken without a word.
+/// Half of its answers are none: nothing taken, an error, a request for peace, or taken without a word; some come late.
 fn moody(seed: u64) -> impl FnMut() -> Answer + Send {
     let mut chance = Chance::new(seed);
     move || match chance.below(10) {
@@ -21,6 +21,7 @@ fn moody(seed: u64) -> impl FnMut() -> Answer + Send {
         2 => Answer::Status(429, vec![("retry-after", "1")]),
         3 => Answer::status(500),
         4 => Answer::TakenSilently,
+        5 => Answer::TakenLate(Duration::from_millis(30)),
         _ => Answer::Taken,
     }
 }

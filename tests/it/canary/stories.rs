@@ -17,6 +17,8 @@ fn a_whole_story_keeps_every_value_in_its_place() {
             "history",
             "history --verify",
             "ledger",
+            "check --all",
+            "due --rehearse",
         ] {
             trap.run(&format!("{command}{talk}"));
         }

@@ -156,7 +156,7 @@ fn every_wrong_command_line_ends_the_executable_with_a_hint() {
         match parsed {
             Err(error) if is_help(&error) => assert_eq!(ran.code, 0, "{line:?}: {ran:#?}"),
             Err(_) => assert_eq!(ran.code, 2, "{line:?}: {ran:#?}"),
-            Ok(_) => assert!([0, 2, 3, 4, 5, 6, 13, 20, 21].contains(&ran.code), "{line:?}: {ran:#?}"),
+            Ok(_) => assert!([0, 2, 3, 4, 5, 6, 13, 20, 21, 30].contains(&ran.code), "{line:?}: {ran:#?}"),
         }
         let has_hint = all.contains("hint") || all.contains("--help");
         assert!(ran.code == 0 || has_hint, "{line:?}: {ran:#?}");

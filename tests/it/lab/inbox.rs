@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -16,6 +17,8 @@ pub enum Answer {
     Status(u16, Vec<(&'static str, &'static str)>),
     /// Takes it, and closes the connection without a word.
     TakenSilently,
+    /// Takes it, and says so after a while.
+    TakenLate(Duration),
     /// Closes the connection, and has taken nothing.
     Dropped,
 }
@@ -78,6 +81,11 @@ impl Inbox {
                 Answer::TakenSilently => {
                     kept.lock().unwrap().push(take(heard));
                     Vec::new()
+                }
+                Answer::TakenLate(after) => {
+                    kept.lock().unwrap().push(take(heard));
+                    std::thread::sleep(after);
+                    http_answer(200, &[], "ok")
                 }
                 Answer::Taken => {
                     kept.lock().unwrap().push(take(heard));
