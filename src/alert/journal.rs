@@ -6,7 +6,6 @@ use jiff::Timestamp;
 
 use super::desk::About;
 use super::{Alert, Kind, Status};
-use crate::rotation::credential::Credential;
 use crate::rotation::event::{Event, RevokedBy};
 use crate::rotation::phase::Propagation;
 use crate::store::journal::Entry;
@@ -78,13 +77,13 @@ impl Speaker<'_> {
             Event::Adopted { credential, .. } => {
                 vec![self.notice(
                     Kind::Adopted,
-                    format!("{} is on record as the live credential", named(credential)),
+                    format!("{} is on record as the live credential", credential.name()),
                 )]
             }
             Event::Staged { credential, rotation, .. } => {
                 let why = rotation.reason.as_ref().or(rotation.ticket.as_ref());
                 let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
-                let summary = format!("a new credential, {}, is staged{why}", named(credential));
+                let summary = format!("a new credential, {}, is staged{why}", credential.name());
                 vec![self.notice(Kind::Staged, summary).with_hint(format!("rotate promote {key}"))]
             }
             Event::StagedDropped { reason } => {
@@ -213,12 +212,5 @@ impl Telling {
             Telling::Notice(alert) => Telling::Notice(Alert { hint, ..alert }),
             other => other,
         }
-    }
-}
-
-fn named(credential: &Credential) -> String {
-    match credential.last4.as_str() {
-        "" => credential.fingerprint.to_string(),
-        last4 => format!("{} (…{last4})", credential.fingerprint),
     }
 }

@@ -103,7 +103,7 @@ async fn probed(
     slot: SlotName,
 ) -> Finding {
     let Settings { key, probe_attempts, probe_interval, .. } = &subject.settings;
-    let name = named(credential);
+    let name = credential.name();
     let place = subject.slots.location(slot);
     let value = match subject.slots.read(slot).await {
         Ok(Some(value)) if value.fingerprint() == credential.fingerprint => value,
@@ -164,6 +164,9 @@ async fn read_back(subject: &Subject, state: &KeyState) -> Vec<Finding> {
     let active = state.active();
     // Consumers are being moved: `promote` says of each target where it stands.
     let is_moving = matches!(state.phase, Phase::Promoted { .. });
+    let drifted = |detail: String| {
+        Finding::wrong(key, Item::Target, Severity::Critical, Verdict::Drifted, detail, mend(state, key))
+    };
     let mut findings = Vec::new();
     if state.outage {
         return findings;
@@ -184,27 +187,9 @@ async fn read_back(subject: &Subject, state: &KeyState) -> Vec<Finding> {
             }
             ReadBack::Holds(found) => {
                 let what = foreign(state, &found.to_string());
-                let detail = format!("holds {what}, and the active value is {}", named(active));
-                Finding::wrong(
-                    key,
-                    Item::Target,
-                    Severity::Critical,
-                    Verdict::Drifted,
-                    detail,
-                    mend(state, key),
-                )
+                drifted(format!("holds {what}, and the active value is {}", active.name()))
             }
-            ReadBack::Absent => {
-                let detail = format!("holds no value, and the active one is {}", named(active));
-                Finding::wrong(
-                    key,
-                    Item::Target,
-                    Severity::Critical,
-                    Verdict::Drifted,
-                    detail,
-                    mend(state, key),
-                )
-            }
+            ReadBack::Absent => drifted(format!("holds no value, and the active one is {}", active.name())),
             ReadBack::NotReadable => {
                 Finding::fine(key, Item::Target, Verdict::NotReadable, "takes values and gives none back")
             }
@@ -292,11 +277,4 @@ fn of_operation(record: &Record, now: &Stamp) -> Option<Finding> {
         return wrong(Severity::Critical, detail, format!("rotate promote {key}"));
     }
     Some(Finding::fine(key, Item::Operation, Verdict::Fine, "nothing is left half done"))
-}
-
-fn named(credential: &Credential) -> String {
-    match credential.last4.as_str() {
-        "" => credential.fingerprint.to_string(),
-        last4 => format!("{} (…{last4})", credential.fingerprint),
-    }
 }

@@ -1,6 +1,6 @@
 //! Which of Anthropic's mechanisms Claude Code and the SDKs use, and what contradicts itself.
 
-use super::finding::{Finding, Id, Severity};
+use super::finding::{self, Finding, Id, Severity};
 use super::mechanism::{Basis, Candidate, Consumer, Mechanism, variable};
 use super::mend;
 use super::printable;
@@ -265,15 +265,8 @@ fn identity_in_part(seen: &Seen) -> Option<Finding> {
 }
 
 fn token_file(seen: &Seen) -> Option<Finding> {
-    let name = "ANTHROPIC_IDENTITY_TOKEN_FILE";
-    let assignment = seen.set(name).filter(|_| seen.missing_files.contains(&name))?;
-    Some(Finding::new(
-        Id::MissingFile,
-        Severity::Critical,
-        format!("{} names a file that is not there", assignment.title()),
-        "workload identity is chosen by the variable, and fails when the file is read",
-        format!("correct the path, or {}", mend::remove(assignment)),
-    ))
+    let why = "workload identity is chosen by the variable, and fails when the file is read";
+    finding::of_missing_file(seen, "ANTHROPIC_IDENTITY_TOKEN_FILE", why)
 }
 
 fn login(seen: &Seen) -> Vec<Finding> {

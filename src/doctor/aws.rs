@@ -1,6 +1,6 @@
 //! Which of its mechanisms the chain of AWS's SDKs picks, and what stands in its way.
 
-use super::finding::{Finding, Id, Severity};
+use super::finding::{self, Finding, Id, Severity};
 use super::mechanism::{Basis, Candidate, Consumer, Mechanism};
 use super::mend;
 use super::printable;
@@ -205,15 +205,8 @@ fn web_identity_in_part(seen: &Seen) -> Option<Finding> {
 }
 
 fn token_file(seen: &Seen) -> Option<Finding> {
-    let name = "AWS_WEB_IDENTITY_TOKEN_FILE";
-    let assignment = seen.set(name).filter(|_| seen.missing_files.contains(&name))?;
-    Some(Finding::new(
-        Id::MissingFile,
-        Severity::Critical,
-        format!("{} names a file that is not there", assignment.title()),
-        "the role is chosen by the variable, and fails when the file is read",
-        format!("correct the path, or {}", mend::remove(assignment)),
-    ))
+    let why = "the role is chosen by the variable, and fails when the file is read";
+    finding::of_missing_file(seen, "AWS_WEB_IDENTITY_TOKEN_FILE", why)
 }
 
 fn endpoint(seen: &Seen) -> Option<Finding> {

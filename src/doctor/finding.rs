@@ -1,7 +1,7 @@
 //! One thing that a person should know, with the command that mends it.
 
-use super::mend::edit;
-use super::seen::Trouble;
+use super::mend::{edit, remove};
+use super::seen::{Seen, Trouble};
 pub use crate::severity::Severity;
 
 macro_rules! ids {
@@ -130,6 +130,18 @@ pub(super) fn of_trouble(trouble: &Trouble) -> Finding {
             format!("{hint}; then: `rotate status`"),
         ),
     }
+}
+
+/// That a variable names a file that is not there; `None` where it does not.
+pub(super) fn of_missing_file(seen: &Seen, variable: &'static str, why: &str) -> Option<Finding> {
+    let assignment = seen.set(variable).filter(|_| seen.missing_files.contains(&variable))?;
+    Some(Finding::new(
+        Id::MissingFile,
+        Severity::Critical,
+        format!("{} names a file that is not there", assignment.title()),
+        why,
+        format!("correct the path, or {}", remove(assignment)),
+    ))
 }
 
 /// A remedy without the request to repeat some command: here the next words are the command that mends.

@@ -36,6 +36,17 @@ pub struct Credential {
     pub never_served: bool,
 }
 
+impl Credential {
+    /// As people recognise it: fingerprint and last four characters.
+    pub fn name(&self) -> String {
+        if self.last4.is_empty() {
+            self.fingerprint.to_string()
+        } else {
+            format!("{} (…{})", self.fingerprint, self.last4)
+        }
+    }
+}
+
 /// Where a slot's value was put, as its store names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placement {

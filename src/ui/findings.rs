@@ -4,6 +4,7 @@ use serde_json::{Map, json};
 
 use super::Output;
 use super::paint::Paint;
+use super::plain::one_line;
 use crate::check::{Finding, Severity};
 
 /// The result of a check. For people what is wrong comes last, where they look; `verbose` shows what is fine, too.
@@ -53,9 +54,4 @@ fn summary(findings: &[Finding], keys: usize, paint: Paint) -> String {
 
 fn plural(count: usize, word: &str) -> String {
     if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
-}
-
-/// What somebody else may have chosen cannot pass for another line of ours.
-fn one_line(text: &str) -> String {
-    text.replace('\n', " ")
 }

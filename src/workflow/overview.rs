@@ -201,29 +201,20 @@ pub fn serving(record: &Record) -> String {
     let state = &record.state;
     let active = state.active();
     if state.outage {
-        return format!("nothing serves: the active credential {} was revoked by order", name(active));
+        return format!("nothing serves: the active credential {} was revoked by order", active.name());
     }
     let mut line =
-        format!("{} serves ({} slot, phase {})", name(active), state.active_slot, state.phase.name());
+        format!("{} serves ({} slot, phase {})", active.name(), state.active_slot, state.phase.name());
     if let Some(retiring) = state.phase.retiring() {
         if state.dead.contains(&retiring.fingerprint) {
-            line.push_str(&format!("; {} was revoked before", name(retiring)));
+            line.push_str(&format!("; {} was revoked before", retiring.name()));
         } else if state.pending_revocation().is_some() {
-            line.push_str(&format!("; the revocation of {} was begun", name(retiring)));
+            line.push_str(&format!("; the revocation of {} was begun", retiring.name()));
         } else {
-            line.push_str(&format!("; {} is not revoked either", name(retiring)));
+            line.push_str(&format!("; {} is not revoked either", retiring.name()));
         }
     }
     line
-}
-
-/// A credential as people recognise it: fingerprint and last four characters.
-pub fn name(credential: &Credential) -> String {
-    if credential.last4.is_empty() {
-        credential.fingerprint.to_string()
-    } else {
-        format!("{} (…{})", credential.fingerprint, credential.last4)
-    }
 }
 
 fn shown(credential: &Credential, slot: SlotName) -> Shown {

@@ -91,7 +91,7 @@ pub fn damage(
     for suspect in suspects.iter().filter_map(|fingerprint| state.credential(*fingerprint)) {
         consequences.push(format!(
             "every job that still holds {} fails with 401 at its next request; there is no grace window",
-            overview::name(suspect)
+            suspect.name()
         ));
     }
     for suspect in &suspects {
@@ -103,10 +103,8 @@ pub fn damage(
     }
     match (hits_active, successor) {
         (true, Some(successor)) => {
-            consequences.push(format!(
-                "{} takes over: it is written to every target first",
-                overview::name(successor)
-            ));
+            consequences
+                .push(format!("{} takes over: it is written to every target first", successor.name()));
         }
         (true, None) => consequences.push(
             "it is the one that serves: a replacement must take over, or nothing valid remains".to_owned(),
@@ -114,12 +112,12 @@ pub fn damage(
         (false, _) if state.outage => {
             consequences.push("nothing serves now: that was revoked before".to_owned())
         }
-        (false, _) => consequences.push(format!("{} goes on serving", overview::name(active))),
+        (false, _) => consequences.push(format!("{} goes on serving", active.name())),
     }
     let names = suspects
         .iter()
         .map(|fingerprint| {
-            state.credential(*fingerprint).map_or_else(|| fingerprint.to_string(), overview::name)
+            state.credential(*fingerprint).map_or_else(|| fingerprint.to_string(), Credential::name)
         })
         .collect();
     let needs_replacement = hits_active && successor.is_none();

@@ -261,6 +261,14 @@ impl Lab {
         old
     }
 
+    /// Adopts a new console key that expires at this time as `prod`.
+    pub fn adopted_until(&self, expires_at: &str) {
+        let request = format!(r#"{{"name":"short","expires_at":"{expires_at}"}}"#);
+        let made: Value = serde_json::from_str(&self.http("POST", "/console/api_keys", &request)).unwrap();
+        self.write("short.key", made["value"].as_str().unwrap());
+        self.run("adopt prod --from file:short.key").expect(0);
+    }
+
     /// Adopts `old` and stages `new`.
     pub fn staged(&self) -> (ConsoleKey, ConsoleKey) {
         let old = self.adopted();

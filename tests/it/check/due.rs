@@ -34,11 +34,7 @@ fn exit_30_where_a_key_is_due_within_the_asked_time() {
 #[test]
 fn a_provider_that_lets_the_credential_expire_sooner_sets_the_date() {
     let lab = Lab::new();
-    let made =
-        lab.http("POST", "/console/api_keys", r#"{"name":"short","expires_at":"2026-03-31T13:00:00Z"}"#);
-    let made: serde_json::Value = serde_json::from_str(&made).unwrap();
-    lab.write("short.key", made["value"].as_str().unwrap());
-    lab.run("adopt prod --from file:short.key").expect(0);
+    lab.adopted_until("2026-03-31T13:00:00Z");
     lab.run("due").expect(0).says(&["due in 30d, on 2026-03-31", "lets the credential expire"]);
 }
 

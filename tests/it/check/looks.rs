@@ -215,11 +215,7 @@ fn a_name_that_no_key_has_is_refused() {
 #[test]
 fn an_expiry_before_the_next_rotation_is_told() {
     let lab = Lab::new();
-    let made =
-        lab.http("POST", "/console/api_keys", r#"{"name":"short","expires_at":"2026-03-31T12:00:00Z"}"#);
-    let made: serde_json::Value = serde_json::from_str(&made).unwrap();
-    lab.write("short.key", made["value"].as_str().unwrap());
-    lab.run("adopt prod --from file:short.key").expect(0);
+    lab.adopted_until("2026-03-31T12:00:00Z");
     let expiry = finding(&findings(&lab, "check", 30), "expiry");
     assert_eq!((&expiry["severity"], &expiry["at"]), (&"warning".into(), &"2026-03-31T12:00:00Z".into()));
     lab.advance_minutes(29 * 24 * 60 + 60);

@@ -15,11 +15,7 @@ fn watched(lines: &str) -> (Lab, Inbox) {
 #[test]
 fn a_key_that_expires_in_the_night_pages_with_the_next_check() {
     let lab = Lab::new();
-    let made =
-        lab.http("POST", "/console/api_keys", r#"{"name":"short","expires_at":"2026-03-02T01:00:00Z"}"#);
-    let made: serde_json::Value = serde_json::from_str(&made).unwrap();
-    lab.write("short.key", made["value"].as_str().unwrap());
-    lab.run("adopt prod --from file:short.key").expect(0);
+    lab.adopted_until("2026-03-02T01:00:00Z");
     let inbox = Inbox::new();
     lab.subscribe("pager", &inbox, "severities = [\"critical\"]\nevents = [\"rejected\"]");
     lab.run("check").expect(30);
